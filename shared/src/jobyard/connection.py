@@ -1,0 +1,122 @@
+"""Opens the clients of the store: TLS, ACL user, Sentinel, timeouts. The only place that does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from jobyard.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from jobyard.settings import Settings
+
+_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+
+BLOCK_SECONDS = 1.0
+"""The longest that a blocking read waits; socket timeouts stay above it."""
+
+
+def connect(settings: Settings) -> redis.Redis:
+    """A synchronous client. It connects on first use; one repeat on a stale connection.
+
+    Raises:
+        ConfigurationError: The URL cannot be read.
+    """
+    options = {**_options(settings), "retry": Retry(NoBackoff(), 1)}
+    try:
+        if "+sentinel" in settings.redis_url:
+            return _sentinel(redis, settings, options)
+        return redis.Redis.from_url(settings.redis_url, **_tls(settings), **options)
+    except (ValueError, redis.RedisError) as error:
+        raise _wrong_url(settings, error) from None
+
+
+def connect_async(settings: Settings) -> redis.asyncio.Redis:
+    """An asynchronous client, as ``connect``.
+
+    Raises:
+        ConfigurationError: The URL cannot be read.
+    """
+    options = {**_options(settings), "retry": AsyncRetry(NoBackoff(), 1)}
+    try:
+        if "+sentinel" in settings.redis_url:
+            return _sentinel(redis.asyncio, settings, options)
+        return redis.asyncio.Redis.from_url(settings.redis_url, **_tls(settings), **options)
+    except (ValueError, redis.RedisError) as error:
+        raise _wrong_url(settings, error) from None
+
+
+def describe(url: str) -> str:
+    """The URL without its password, for logs and messages."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "socket_timeout": settings.redis_timeout_seconds,
+        "socket_connect_timeout": min(settings.redis_timeout_seconds, 2.0),
+        "socket_keepalive": True,
+        "health_check_interval": 30,
+    }
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    if not settings.redis_url.startswith("rediss"):
+        return {}
+    files = {
+        "ssl_ca_certs": settings.redis_ca,
+        "ssl_certfile": settings.redis_cert,
+        "ssl_keyfile": settings.redis_key,
+    }
+    return {name: path for name, path in files.items() if path}
+
+
+def _sentinel(module: Any, settings: Settings, options: dict[str, Any]) -> Any:
+    """``redis+sentinel://[user:password@]host:port[,host:port…]/service[/db]``.
+
+    ``?sentinel_username=…&sentinel_password=…`` where the sentinels ask for their own.
+    """
+    parts = urlsplit(settings.redis_url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    service, _, database = parts.path.strip("/").partition("/")
+    if not hosts or not service:
+        raise ValueError("a Sentinel URL is redis+sentinel://host:port,host:port/service/db")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    tls = {"ssl": True, **_tls(settings)} if parts.scheme.startswith("rediss") else {}
+    sentinel = module.sentinel.Sentinel(
+        [_address(host) for host in hosts.split(",")],
+        sentinel_kwargs={
+            "username": query.get("sentinel_username"),
+            "password": query.get("sentinel_password"),
+            "socket_timeout": options["socket_connect_timeout"],
+            **tls,
+        },
+        username=unquote(user) or None,
+        password=unquote(password) or None,
+        db=int(database or 0),
+        **tls,
+        **options,
+    )
+    return sentinel.master_for(service)
+
+
+def _address(host: str) -> tuple[str, int]:
+    name, _, port = host.rpartition(":")
+    return (name, int(port)) if name else (port, 26379)
+
+
+def _wrong_url(settings: Settings, error: Exception) -> ConfigurationError:
+    shown = describe(settings.redis_url)
+    return ConfigurationError(
+        f"JOBYARD_REDIS_URL: cannot read {shown!r} ({error}). Use one of {', '.join(_SCHEMES)}, "
+        "as in redis://user:password@host:6379/0"
+    )

@@ -1,0 +1,118 @@
+"""Every key of the store as a function of its parts. RQ's keys are RQ 3's own; ours are under yard."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+_PREFIX = re.compile(r"[A-Za-z0-9_.:{}-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under one prefix (``RQ_KEY_PREFIX``, default ``rq``)."""
+
+    prefix: str = "rq"
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            message = f"RQ_KEY_PREFIX {self.prefix!r}: use letters, digits and _ . : - {{ }} only"
+            raise ValueError(message)
+
+    def queues(self) -> str:
+        """Set of the keys of all queues (RQ)."""
+        return f"{self.prefix}:queues"
+
+    def queue(self, queue: str) -> str:
+        """List of waiting job ids (RQ)."""
+        return f"{self.prefix}:queue:{queue}"
+
+    def job(self, job_id: str) -> str:
+        """Hash of one job (RQ's fields and ours)."""
+        return f"{self.prefix}:job:{job_id}"
+
+    def results(self, job_id: str) -> str:
+        """Stream of how each attempt of a job ended (RQ)."""
+        return f"{self.prefix}:results:{job_id}"
+
+    def registry(self, name: str, queue: str) -> str:
+        """Sorted set ``wip``, ``scheduled``, ``finished``, ``failed``, ``canceled`` … (RQ)."""
+        return f"{self.prefix}:{name}:{queue}"
+
+    def workers(self) -> str:
+        """Set of the keys of all workers (RQ)."""
+        return f"{self.prefix}:workers"
+
+    def worker(self, worker: str) -> str:
+        """Hash of one worker (RQ)."""
+        return f"{self.prefix}:worker:{worker}"
+
+    def yard(self, *parts: str) -> str:
+        """A key of ours."""
+        return ":".join((self.prefix, "yard", *parts))
+
+    def lease(self) -> str:
+        """Sorted set: worker → expiry of its lease, ms of the server's clock."""
+        return self.yard("lease")
+
+    def held(self, worker: str) -> str:
+        """Hash: ``id:token`` → queue of what a worker holds."""
+        return self.yard("held", worker)
+
+    def hand(self, worker: str) -> str:
+        """Hash of a worker's pool, slots and last claim."""
+        return self.yard("worker", worker)
+
+    def mail(self, worker: str) -> str:
+        """Hash: ``id:token`` → ``cancel``, or ``drain`` → 1; brought by the renewal."""
+        return self.yard("mail", worker)
+
+    def busy(self, pool: str) -> str:
+        """Sorted set: ``worker:slot`` of each busy slot of a pool."""
+        return self.yard("busy", pool)
+
+    def bell(self, queue: str) -> str:
+        """List that idle workers of a queue block on."""
+        return self.yard("bell", queue)
+
+    def jobs(self, queue: str) -> str:
+        """Sorted set: every stored job of a queue by submission, µs of the server's clock."""
+        return self.yard("jobs", queue)
+
+    def counters(self, queue: str) -> str:
+        """Hash: what ever happened to jobs of a queue, as counts."""
+        return self.yard("counters", queue)
+
+    def events(self, queue: str) -> str:
+        """Stream of state changes, trimmed by time."""
+        return self.yard("events", queue)
+
+    def journal(self, name: str) -> str:
+        """Stream of lines that tasks leave, one a successful job, bounded."""
+        return self.yard("journal", name)
+
+    def tasks(self) -> str:
+        """Set of the names of all published tasks."""
+        return self.yard("tasks")
+
+    def task(self, name: str) -> str:
+        """Hash of one published task."""
+        return self.yard("task", name)
+
+    def idempotency(self, scope: str, key: str) -> str:
+        """String ``fingerprint job-id`` of one idempotency key."""
+        return self.yard("idem", scope, key)
+
+    def schedule(self, name: str) -> str:
+        """Hash of one schedule: its last tick."""
+        return self.yard("schedule", name)
+
+    def quarantine(self) -> str:
+        """Hash: id → why its record cannot be read, as JSON."""
+        return self.yard("dead", "unreadable")
+
+
+def prefix_from_environment() -> str:
+    """``RQ_KEY_PREFIX``, which RQ itself reads when it is imported."""
+    return os.environ.get("RQ_KEY_PREFIX", "rq")

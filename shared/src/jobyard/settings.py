@@ -1,0 +1,114 @@
+"""Settings that every process shares, read once from the environment or ``.env``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from jobyard.errors import ConfigurationError
+from jobyard.keys import Keys
+from jobyard.queues import check_name, split_names
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""A comma list in the environment, a tuple in code."""
+
+
+def env(name: str, *older: str) -> AliasChoices:
+    """The environment names of a setting: ours first, then those of older systems."""
+    return AliasChoices(name.lower(), *(alias.lower() for alias in older))
+
+
+class Settings(BaseSettings):
+    """The common base; each service adds its own class on top."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", validation_alias=env("JOBYARD_REDIS_URL", "REDIS_URL")
+    )
+    redis_ca: str | None = Field(None, validation_alias=env("JOBYARD_REDIS_CA"))
+    redis_cert: str | None = Field(None, validation_alias=env("JOBYARD_REDIS_CERT"))
+    redis_key: str | None = Field(None, validation_alias=env("JOBYARD_REDIS_KEY"))
+    redis_timeout_seconds: float = Field(
+        5.0, gt=0, validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS")
+    )
+    key_prefix: str = Field("rq", validation_alias=env("RQ_KEY_PREFIX"))
+    task_modules: Names = Field((), validation_alias=env("JOBYARD_TASK_MODULES"))
+    default_queue: str = Field(
+        "default", validation_alias=env("JOBYARD_DEFAULT_QUEUE", "RQ_QUEUE_NAME")
+    )
+    default_timeout_seconds: int = Field(
+        180, gt=0, validation_alias=env("JOBYARD_DEFAULT_TIMEOUT_SECONDS", "RQ_DEFAULT_TIMEOUT")
+    )
+    lease_seconds: float = Field(30.0, ge=1.0, validation_alias=env("JOBYARD_LEASE_SECONDS"))
+    log_format: Literal["json", "console"] = Field(
+        "json", validation_alias=env("JOBYARD_LOG_FORMAT")
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias=env("JOBYARD_LOG_LEVEL")
+    )
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("task_modules", mode="before")
+    @classmethod
+    def _modules(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("default_queue")
+    @classmethod
+    def _queue(cls, value: str) -> str:
+        return check_name(value, "queue")
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        return Keys(value).prefix
+
+    @property
+    def keys(self) -> Keys:
+        """Key names under the configured prefix."""
+        return Keys(self.key_prefix)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Reads the settings; ``overrides`` (field names) win over the environment.
+
+        Raises:
+            ConfigurationError: A value is wrong; the message names its variable.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            raise ConfigurationError(_explain(cls, error)) from None
+
+
+def queue_list(value: Any) -> Any:
+    """Validator body for a setting that is a comma list of queue names."""
+    return split_names(value) if isinstance(value, str) else value
+
+
+def _explain(settings: type[BaseSettings], error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        name = str(problem["loc"][0]) if problem["loc"] else settings.__name__
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{_variable(settings, name)}: {message} (got {problem['input']!r})")
+    return "; ".join(lines)
+
+
+def _variable(settings: type[BaseSettings], name: str) -> str:
+    field = settings.model_fields.get(name)
+    alias = field.validation_alias if field else None
+    if isinstance(alias, AliasChoices):
+        name = str(alias.choices[0])
+    return name.upper()

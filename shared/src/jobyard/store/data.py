@@ -1,0 +1,90 @@
+"""RQ's ``data`` field of our jobs: JSON ``[function, null, [task, payload], {}]``. Pure.
+
+RQ 3 writes it zlib-compressed and reads it either way (``rq/job.py`` restore); so do we.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from jobyard.errors import UnreadableJobError
+
+PERFORM = "jobyard_worker.perform.perform"
+"""The one function of ours that RQ sees."""
+
+MAX_DATA_BYTES = 64 * 1024 * 1024
+"""Nothing larger is unpacked: a small compressed record may hold gigabytes."""
+
+_PICKLE_PROTOCOL = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class JobData:
+    """What a job's ``data`` says: RQ's function, and task and payload where it is ours."""
+
+    function: str
+    task: str
+    payload: dict[str, Any]
+
+
+def encode_data(task: str, payload: bytes) -> bytes:
+    """``data`` of a job of ``task``; ``payload`` is the text of a JSON object."""
+    return b'["%s",null,[%s,%s],{}]' % (PERFORM.encode(), json.dumps(task).encode(), payload)
+
+
+def decode_data(data: bytes) -> JobData:
+    """Reads ``data`` without ever unpickling.
+
+    Raises:
+        UnreadableJobError: It is not JSON of our shape; the message says what it is instead.
+    """
+    call = _load(_unpack(data))
+    if not (isinstance(call, list) and len(call) == 4 and isinstance(call[0], str)):  # noqa: PLR2004
+        raise UnreadableJobError("the record's data is not RQ's [function, instance, args, kwargs]")
+    function, _, arguments, keywords = call
+    if function != PERFORM:
+        raise UnreadableJobError(
+            f"function {function!r} is not a Jobyard task: enqueue {PERFORM!r} "
+            "with the task's name and payload"
+        )
+    return JobData(function, *_arguments(arguments, keywords))
+
+
+def _arguments(arguments: Any, keywords: Any) -> tuple[str, dict[str, Any]]:
+    if keywords or not isinstance(arguments, list) or not 1 <= len(arguments) <= 2:  # noqa: PLR2004
+        raise UnreadableJobError(f"{PERFORM} takes a task name and a payload object")
+    task, payload = arguments[0], arguments[1] if len(arguments) > 1 else {}
+    if not isinstance(task, str) or not isinstance(payload, dict):
+        raise UnreadableJobError(f"{PERFORM} takes a task name and a payload object")
+    return task, payload
+
+
+def _unpack(data: bytes) -> bytes:
+    if data[:1] != b"x":
+        return data
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(data, MAX_DATA_BYTES)
+    except zlib.error as error:
+        raise UnreadableJobError(f"the record's data is broken zlib: {error}") from None
+    if unpacker.unconsumed_tail:
+        raise UnreadableJobError(f"the record's data is larger than {MAX_DATA_BYTES} bytes")
+    if not unpacker.eof:
+        raise UnreadableJobError("the record's data is cut short")
+    return text
+
+
+def _load(text: bytes) -> Any:
+    if text[:1] == bytes([_PICKLE_PROTOCOL]):
+        raise UnreadableJobError(
+            "the record is pickled: enqueue with the serializer rq.serializers.JSONSerializer"
+        )
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise UnreadableJobError(f"the record's data is not JSON: {error}") from None

@@ -1,0 +1,322 @@
+"""What goes into the store and what comes out, as frozen records. Used by every service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from jobyard.states import RQStatus, State
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """One use of an idempotency key; ``scope`` is tenant and route, the fingerprint the payload."""
+
+    scope: str
+    key: str
+    fingerprint: str
+    ttl_seconds: int = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A job to be stored. ``payload`` and ``retry`` are JSON text; times in seconds.
+
+    At most one of ``delay_seconds`` (from the server's now) and ``run_at`` (aware) is set.
+    """
+
+    id: str
+    task: str
+    queue: str
+    payload: bytes
+    timeout_seconds: int
+    result_ttl_seconds: int
+    failure_ttl_seconds: int
+    retry: bytes = b""
+    delay_seconds: float | None = None
+    run_at: datetime | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    tenant: str = ""
+    description: str = ""
+    idempotency: Idempotency | None = None
+
+
+class SubmitStatus(StrEnum):
+    """What ``submit`` did with one job."""
+
+    CREATED = "created"
+    EXISTS = "exists"
+    """A job of this id is stored already (a repeated call, or a fired tick)."""
+    REPLAYED = "replayed"
+    """The idempotency key was used for the same request; ``id`` is that job's."""
+    CONFLICT = "conflict"
+    """The idempotency key was used for another request; nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The outcome for one submission."""
+
+    id: str
+    status: SubmitStatus
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One delivery: all that a worker needs to run a job. ``data`` is RQ's, see ``data.py``."""
+
+    id: str
+    token: str
+    queue: str
+    data: bytes
+    timeout_seconds: float | None
+    attempts: int
+    deliveries: int
+    retry: bytes
+    suspect: bool
+    result_ttl_seconds: int
+    meta: bytes
+    enqueued_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim brought. ``gone``: the worker was reaped and must join anew."""
+
+    jobs: tuple[Claimed, ...]
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """Why an attempt ended badly; ``traceback`` is bounded by the worker."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A line left in a named journal, only if the job succeeds, once."""
+
+    journal: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How one delivery ended. ``started`` and ``ended`` are this process's ``time.monotonic()``."""
+
+    id: str
+    token: str
+    started: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded(Settlement):
+    """The task returned; ``result`` is JSON text."""
+
+    result: bytes
+    journal: tuple[JournalEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Settlement):
+    """The last attempt failed: a dead letter."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying(Settlement):
+    """The attempt failed and another follows after ``delay_seconds``."""
+
+    error: ErrorInfo
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canceled(Settlement):
+    """The task ended because its job was asked to cancel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crashed(Settlement):
+    """The isolated child died. Spends the crash budget; beyond ``budget`` a dead letter."""
+
+    error: ErrorInfo
+    budget: int
+
+
+class Settled(StrEnum):
+    """What ``settle`` or ``release`` did with one delivery."""
+
+    DONE = "done"
+    AGAIN = "again"
+    """This very settlement was applied before (a repeated call)."""
+    STALE = "stale"
+    """The token is not the job's any more; nothing was changed."""
+    VANISHED = "vanished"
+    """The record was deleted meanwhile; only the hold on it was dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The answer to a renewal. ``cancel`` holds ``(id, token)``; ``gone`` as in ``Claim``."""
+
+    gone: bool
+    cancel: frozenset[tuple[str, str]] = frozenset()
+    drain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What one reaping did. ``more``: the limit was reached, call again."""
+
+    rescued: int
+    quarantined: int
+    workers: tuple[str, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What one promotion did; ``next_due_seconds`` from now, None when nothing is scheduled."""
+
+    promoted: int
+    next_due_seconds: float | None
+
+
+class CancelOutcome(StrEnum):
+    """What ``cancel`` did with one job."""
+
+    CANCELED = "canceled"
+    CANCELING = "canceling"
+    ENDED = "ended"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one attempt of a job ended (newest first in ``JobRecord.history``)."""
+
+    outcome: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker: str
+    error: ErrorInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A stored job as it is read back. ``payload`` and ``result`` are JSON values.
+
+    ``readable`` is False for a record of a foreign serializer: its payload is not shown, and it is
+    never unpickled.
+    """
+
+    id: str
+    task: str
+    queue: str
+    state: State
+    status: RQStatus
+    payload: Any
+    readable: bool
+    result: Any
+    error: ErrorInfo | None
+    attempts: int
+    deliveries: int
+    crashes: int
+    progress: Any
+    tags: tuple[str, ...]
+    meta: Mapping[str, Any]
+    tenant: str
+    worker: str
+    description: str
+    created_at: datetime | None
+    enqueued_at: datetime | None
+    scheduled_for: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    timeout_seconds: float | None
+    result_ttl_seconds: int | None
+    failure_ttl_seconds: int | None
+    retry: Mapping[str, Any]
+    history: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a listing: everything before ``(score, id)`` was shown."""
+
+    score: float
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """One page of a listing, newest first; ``next`` is None on the last page."""
+
+    jobs: tuple[JobRecord, ...]
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueInfo:
+    """Depths of one queue and its running counts. ``oldest_enqueued_at`` of what waits."""
+
+    name: str
+    queued: int
+    running: int
+    scheduled: int
+    blocked: int
+    succeeded: int
+    failed: int
+    canceled: int
+    workers: int
+    oldest_enqueued_at: datetime | None
+    counters: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """One registered worker as RQ's tools see it."""
+
+    name: str
+    state: str
+    queues: tuple[str, ...]
+    pool: str
+    slots: int
+    busy: int
+    hostname: str
+    pid: int | None
+    version: str
+    born_at: datetime | None
+    last_heartbeat_at: datetime | None
+    succeeded: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """A task as the processes that have it publish it. ``schema`` is JSON Schema 2020-12."""
+
+    name: str
+    schema: Mapping[str, Any]
+    queue: str
+    timeout_seconds: int
+    result_ttl_seconds: int
+    failure_ttl_seconds: int
+    retry: Mapping[str, Any]
+    isolated: bool
+    description: str
+    version: str
