@@ -1,0 +1,54 @@
+# Everything a developer types. Needs Python 3.11+ and make; the rest goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+SYNCED := .venv/.synced
+UV := UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test lint types imports ci fix bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo "  ARGS=… is passed on, as in: make up ARGS='--workers 4'   make test ARGS='-k retry'"
+
+install: $(SYNCED) ## Set up .venv with the locked dependencies
+
+up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops it
+	@exec $(BIN)/jobyard up $(ARGS)
+
+test: $(SYNCED) ## Run all tests (on Valkey, and on redis-server when installed)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(SYNCED) ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(SYNCED) ## Check types
+	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py)
+
+imports: $(SYNCED) ## Check that imports follow the arrows of the design
+	$(BIN)/lint-imports
+
+ci: lint types imports test ## Run everything that must be green
+
+fix: $(SYNCED) ## Mend style and formatting where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(SYNCED) ## Measure the worker beside RQ's, on one store in one run
+	$(BIN)/python bench/worker.py $(ARGS)
+
+clean: ## Remove .venv, caches and the local store's data
+	rm -rf .venv .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp makes a second call quick; uv itself comes from PyPI in the version that uv.lock names.
+$(SYNCED): uv.lock pyproject.toml $(wildcard */pyproject.toml services/*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(PYTHON) is missing or older than 3.11. Install Python 3.11+, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@version="$$(awk '/^name = "uv"$$/ { getline; gsub(/"/, "", $$3); print $$3; exit }' uv.lock)"; \
+	$(BIN)/uv --version 2>/dev/null | grep -q "^uv $$version" || $(BIN)/pip install --quiet --disable-pip-version-check "uv==$$version"
+	$(UV) sync --locked --quiet
+	@touch $@
