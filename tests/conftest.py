@@ -1,0 +1,157 @@
+"""Fixtures of all tests: a real server of each engine, clients, services with their logs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobyard.connection import connect
+from jobyard.settings import Settings
+from support.ledger import LEDGER_VARIABLE, TASK_MODULE, Ledger
+from support.processes import Services
+from support.servers import Engine, StoreServer, binary_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    import redis
+
+    from jobyard.store import Store
+
+_KEPT = ("JOBYARD_TEST_", "JOBYARD_ALLOW_")
+_SERVICES = pytest.StashKey[Services]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine",
+        choices=[*Engine, "both"],
+        default="both",
+        help="the server to run the tests of the store on (default: both)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The settings of whoever runs the tests must not decide how they end."""
+    for name in list(os.environ):
+        if name.startswith(("JOBYARD_", "REDIS_URL")) and not name.startswith(_KEPT):
+            del os.environ[name]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--engine")
+        engines = list(Engine) if chosen == "both" else [Engine(chosen)]
+        metafunc.parametrize("engine", engines, ids=str, scope="session")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    services = item.stash.get(_SERVICES, None)
+    if services is not None and report.failed:
+        report.sections.extend(services.logs())
+    return report
+
+
+@pytest.fixture(scope="session")
+def session_server(engine: Engine) -> Iterator[StoreServer]:
+    """The server that all tests of one engine share; tests take ``server`` instead."""
+    require(engine)
+    with StoreServer(engine) as server:
+        yield server
+
+
+@pytest.fixture
+def server(session_server: StoreServer) -> StoreServer:
+    """A running, empty server. A test that ends it finds a new one next time."""
+    if session_server.is_running:
+        session_server.resume()
+    else:
+        session_server.restart()
+    with session_server.client() as client:
+        client.flushall()
+    return session_server
+
+
+@pytest.fixture
+def durable_server(engine: Engine) -> Iterator[StoreServer]:
+    """A server of the test's own with an append-only file: kill and restart it at will."""
+    require(engine)
+    with StoreServer(engine, aof=True) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(server: StoreServer) -> Settings:
+    """The common settings, pointing at ``server``."""
+    return Settings.load(redis_url=server.url, _env_file=None)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """The synchronous store on ``server``."""
+    from jobyard.store import Store  # noqa: PLC0415 (pure tests need no store)
+
+    store = Store(connect(settings), settings.keys)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def client(server: StoreServer) -> Iterator[redis.Redis]:
+    """A plain client of ``server``: what the store really holds."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def rq_connection(client: redis.Redis) -> redis.Redis:
+    """The connection that RQ's own classes take."""
+    return client
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """The ledger of services started with ``services``."""
+    return Ledger(tmp_path / "ledger")
+
+
+@pytest.fixture
+def services(
+    request: pytest.FixtureRequest, server: StoreServer, ledger: Ledger, tmp_path: Path
+) -> Iterator[Services]:
+    """Starts services on ``server``: ``services.start("jobyard-worker", JOBYARD_QUEUES="q")``.
+
+    Their logs are shown when the test fails; they are gone when it ends.
+    """
+    services = Services(tmp_path, service_environment(server.url, ledger))
+    request.node.stash[_SERVICES] = services
+    yield services
+    services.end()
+
+
+def service_environment(url: str, ledger: Ledger) -> dict[str, str]:
+    """What every service of a test is started with."""
+    return {
+        "JOBYARD_REDIS_URL": url,
+        "JOBYARD_TASK_MODULES": TASK_MODULE,
+        "JOBYARD_METRICS_PORT": "0",
+        "JOBYARD_LOG_LEVEL": "debug",
+        LEDGER_VARIABLE: str(ledger.path),
+    }
+
+
+def require(engine: Engine) -> None:
+    """Skips where the engine is not installed; on CI its absence is a failure."""
+    if binary_of(engine) is not None:
+        return
+    reason = f"{engine}-server is not installed (apt-get install {engine}-server)"
+    if os.environ.get("CI") == "true" and not os.environ.get("JOBYARD_ALLOW_NO_REDIS"):
+        pytest.fail(f"{reason}; JOBYARD_ALLOW_NO_REDIS=1 skips these tests", pytrace=False)
+    pytest.skip(reason)

@@ -1,0 +1,1 @@
+"""What tests share: servers, services, waiting, ledgers. Importable as ``support``."""
