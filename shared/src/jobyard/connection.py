@@ -31,7 +31,8 @@ def connect(settings: Settings) -> redis.Redis:
     options = {**_options(settings), "retry": Retry(NoBackoff(), 1)}
     try:
         if "+sentinel" in settings.redis_url:
-            return _sentinel(redis, settings, options)
+            sentinel: redis.Redis = _sentinel(redis, settings, options)
+            return sentinel
         return redis.Redis.from_url(settings.redis_url, **_tls(settings), **options)
     except (ValueError, redis.RedisError) as error:
         raise _wrong_url(settings, error) from None
@@ -46,7 +47,8 @@ def connect_async(settings: Settings) -> redis.asyncio.Redis:
     options = {**_options(settings), "retry": AsyncRetry(NoBackoff(), 1)}
     try:
         if "+sentinel" in settings.redis_url:
-            return _sentinel(redis.asyncio, settings, options)
+            sentinel: redis.asyncio.Redis = _sentinel(redis.asyncio, settings, options)
+            return sentinel
         return redis.asyncio.Redis.from_url(settings.redis_url, **_tls(settings), **options)
     except (ValueError, redis.RedisError) as error:
         raise _wrong_url(settings, error) from None

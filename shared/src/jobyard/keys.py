@@ -1,4 +1,4 @@
-"""Every key of the store as a function of its parts. RQ's keys are RQ 3's own; ours are under yard."""
+"""Every key of the store as a function of its parts. RQ's keys are RQ 3's; ours are under yard."""
 
 from __future__ import annotations
 

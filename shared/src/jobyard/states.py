@@ -36,6 +36,14 @@ class RQStatus(StrEnum):
     CANCELED = "canceled"
 
 
+_BY_NAME = {status.value: status for status in RQStatus}
+
+
+def rq_status(name: str) -> RQStatus | None:
+    """RQ's status of that name, None for a name that RQ 3 does not know."""
+    return _BY_NAME.get(name)
+
+
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED, State.EXPIRED})
 
 _PLAIN: dict[RQStatus, State] = {

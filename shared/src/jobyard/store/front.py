@@ -1,4 +1,4 @@
-"""The two doors to the store, synchronous and asynchronous. Both run a ``Call`` from ``calls.py``."""
+"""The two doors to the store, synchronous and asynchronous. Both run a ``Call`` of ``calls.py``."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class Store:
     def _evaluate(self, call: Call[T], arguments: list[Any]) -> Any:
         script = call.script
         try:
-            return self.client.execute_command("EVALSHA", script.sha, 0, *arguments)
+            return self.client.evalsha(script.sha, 0, *arguments)
         except exceptions.NoScriptError:
-            return self.client.execute_command("EVAL", script.text, 0, *arguments)
+            return self.client.eval(script.text, 0, *arguments)
 
 
 class AsyncStore:
@@ -112,9 +112,9 @@ class AsyncStore:
     async def _evaluate(self, call: Call[T], arguments: list[Any]) -> Any:
         script = call.script
         try:
-            return await self.client.execute_command("EVALSHA", script.sha, 0, *arguments)
+            return await self.client.evalsha(script.sha, 0, *arguments)
         except exceptions.NoScriptError:
-            return await self.client.execute_command("EVAL", script.text, 0, *arguments)
+            return await self.client.eval(script.text, 0, *arguments)
 
 
 _WAIT_CODES = (

@@ -1,0 +1,279 @@
+"""Every call to the store: which script, its arguments, and what its reply means. Pure.
+
+Each function returns a ``Call`` that ``Store.run`` or ``AsyncStore.run`` sends. All are safe to
+send twice. Lists are at most ``BATCH`` long, so that the server is never held for long.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from jobyard.states import State, rq_status, state_of
+from jobyard.store import encoding, reading
+from jobyard.store.records import (
+    CancelOutcome,
+    Claim,
+    Cursor,
+    JobPage,
+    Promoted,
+    Reaped,
+    Renewal,
+    Settled,
+    SubmitStatus,
+    Submitted,
+)
+from jobyard.store.scripts import Script, script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from jobyard.store.records import (
+        JobRecord,
+        QueueInfo,
+        Settlement,
+        Submission,
+        TaskRecord,
+        WorkerInfo,
+    )
+
+T = TypeVar("T")
+
+BATCH = 100
+"""The most jobs in one call: ~1 ms of server time; larger batches are sent as several calls."""
+
+LOOKS = 1000
+"""How many jobs one page of a filtered listing looks at before it hands out what it found."""
+
+_REGISTRIES = {
+    State.RUNNING: "wip",
+    State.CANCELING: "wip",
+    State.SCHEDULED: "scheduled",
+    State.RETRYING: "scheduled",
+    State.SUCCEEDED: "finished",
+    State.FAILED: "failed",
+    State.CANCELED: "canceled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One call of one script: what is sent and how the reply is read."""
+
+    script: Script
+    sent: Sequence[Any]
+    decode: Callable[[Any], T]
+
+    def arguments(self, prefix: str) -> list[Any]:
+        """``ARGV`` under a key prefix."""
+        return [prefix, *self.sent]
+
+
+def submit(submissions: Sequence[Submission]) -> Call[list[Submitted]]:
+    """Stores jobs; the outcomes are in the order of ``submissions``."""
+    sent: list[Any] = [len(submissions)]
+    for submission in submissions:
+        sent += encoding.submission(submission)
+    return Call(script("submit"), sent, lambda reply: [_submitted(*row) for row in _rows(reply, 3)])
+
+
+def fire(schedule: str, tick: datetime, submission: Submission) -> Call[Submitted]:
+    """Stores the job of one tick, unless this or a later tick of the schedule was fired."""
+    sent = [schedule, encoding.milliseconds(tick), *encoding.submission(submission)]
+    return Call(script("fire"), sent, lambda reply: _submitted(*reply))
+
+
+def join(worker: str, *, pool: str, slots: int, lease_seconds: float) -> Call[None]:
+    """A worker's first word: its lease begins."""
+    sent = [worker, pool, slots, round(lease_seconds * 1000)]
+    return Call(script("join"), sent, lambda _: None)
+
+
+def renew(worker: str, *, lease_seconds: float, busy: int) -> Call[Renewal]:
+    """Extends the lease, writes ``busy`` slots, brings the worker's mail."""
+    return Call(script("renew"), [worker, round(lease_seconds * 1000), busy], _renewal)
+
+
+def claim(worker: str, nonce: str, queues: Sequence[str], limit: int) -> Call[Claim]:
+    """Takes up to ``limit`` jobs, emptying ``queues`` in order. Same nonce, same jobs."""
+    sent = [worker, nonce, min(limit, BATCH), len(queues), *queues]
+    return Call(script("claim"), sent, _claim)
+
+
+def settle(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
+    """Ends deliveries; the outcomes are in the order of ``settlements``."""
+    now = time.monotonic()
+    sent: list[Any] = [worker, len(settlements)]
+    for settlement in settlements:
+        sent += encoding.settlement(settlement, now)
+    return Call(script("settle"), sent, _settled)
+
+
+def release(worker: str, deliveries: Sequence[tuple[str, str]]) -> Call[list[Settled]]:
+    """Gives deliveries ``(id, token)`` back to the head of their queues, in this order."""
+    sent = [worker, len(deliveries), *(part for delivery in deliveries for part in delivery)]
+    return Call(script("release"), sent, _settled)
+
+
+def reap(*, lease_seconds: float, limit: int = BATCH) -> Call[Reaped]:
+    """Gives back what workers with an expired lease held."""
+    return Call(script("reap"), [limit, round(lease_seconds * 1000), ""], _reaped)
+
+
+def leave(worker: str, *, limit: int = BATCH) -> Call[Reaped]:
+    """Gives back all that one worker holds and removes it. Call again while ``more``."""
+    return Call(script("reap"), [limit, 0, worker], _reaped)
+
+
+def promote(*, limit: int = BATCH) -> Call[Promoted]:
+    """Moves what is due into its queue."""
+    return Call(script("promote"), [limit], _promoted)
+
+
+def cancel(ids: Sequence[str]) -> Call[list[tuple[CancelOutcome, State | None]]]:
+    """Cancels jobs that wait, asks running ones to stop; the state is the one afterwards."""
+    return Call(script("cancel"), ids, lambda reply: [_canceled(*row) for row in _rows(reply, 2)])
+
+
+def prune(*, limit: int = 1000) -> Call[int]:
+    """Forgets terminal jobs whose TTL is over; returns how many."""
+    return Call(script("prune"), [limit], int)
+
+
+def progress(job_id: str, token: str, value: bytes) -> Call[bool]:
+    """Keeps what a running task says of itself, as JSON; False when the token is stale."""
+    return Call(script("progress"), [job_id, token, value], bool)
+
+
+def read(job_id: str) -> Call[JobRecord | None]:
+    """One job with its history; None when there is none."""
+    return Call(
+        script("read"), [job_id], lambda reply: reading.job(job_id, *reply) if reply else None
+    )
+
+
+def list_jobs(
+    queue: str,
+    *,
+    states: frozenset[State] = frozenset(),
+    task: str | None = None,
+    before: Cursor | None = None,
+    limit: int = 50,
+) -> Call[JobPage]:
+    """One page, newest first (by submission; by the state's own time where one is asked for).
+
+    May hold fewer than ``limit`` with ``next`` set: it looked at ``LOOKS`` jobs.
+    """
+    score, last = (repr(before.score), before.id) if before else ("+inf", "")
+    patterns = sorted({pattern for state in states for pattern in encoding.patterns(state)})
+    sent = [queue, _source(states), score, last, limit, LOOKS, task or "", *patterns]
+    return Call(script("list"), sent, _page)
+
+
+def queues() -> Call[list[QueueInfo]]:
+    """Every queue with its depths, by name."""
+    return Call(
+        script("queues"),
+        [],
+        lambda reply: sorted((reading.queue(row) for row in reply), key=lambda info: info.name),
+    )
+
+
+def workers() -> Call[list[WorkerInfo]]:
+    """Every registered worker, by name."""
+    return Call(
+        script("workers"),
+        [],
+        lambda reply: sorted((reading.worker(row) for row in reply), key=lambda info: info.name),
+    )
+
+
+def publish_tasks(tasks: Iterable[TaskRecord]) -> Call[None]:
+    """Puts tasks into the catalogue; a task of the same name is replaced."""
+    sent = [part for task in tasks for part in (task.name, encoding.task(task))]
+    return Call(script("publish"), sent, lambda _: None)
+
+
+def published_tasks() -> Call[list[TaskRecord]]:
+    """The catalogue, by name."""
+    return Call(
+        script("published"),
+        [],
+        lambda reply: sorted((reading.task(row) for row in reply), key=lambda task: task.name),
+    )
+
+
+def journal(name: str, *, limit: int = 1000) -> Call[list[str]]:
+    """The last lines of a journal, oldest first."""
+    return Call(
+        script("journal"),
+        [name, limit],
+        lambda reply: [line.decode(errors="replace") for line in reversed(reply)],
+    )
+
+
+def _source(states: frozenset[State]) -> str:
+    registries = {_REGISTRIES.get(state, "jobs") for state in states}
+    return registries.pop() if len(registries) == 1 else "jobs"
+
+
+def _rows(flat: Sequence[Any], width: int) -> Iterator[Sequence[Any]]:
+    return (flat[at : at + width] for at in range(0, len(flat), width))
+
+
+def _submitted(outcome: bytes, job_id: bytes, state: bytes) -> Submitted:
+    status = SubmitStatus(outcome.decode())
+    named = state.decode()
+    return Submitted(job_id.decode(), status, _state(named) or State.QUEUED)
+
+
+def _state(name: str) -> State | None:
+    status = rq_status(name)
+    return state_of(status, attempts=0, cancel=False) if status else None
+
+
+def _canceled(outcome: bytes, status: bytes) -> tuple[CancelOutcome, State | None]:
+    found = CancelOutcome(outcome.decode())
+    if found is CancelOutcome.CANCELING:
+        return found, State.CANCELING
+    return found, _state(status.decode())
+
+
+def _claim(reply: list[Any]) -> Claim:
+    if reply[0] == b"gone":
+        return Claim((), gone=True)
+    return Claim(tuple(map(reading.claimed, reply[1:])))
+
+
+def _settled(reply: list[bytes]) -> list[Settled]:
+    return [_SETTLED[outcome] for outcome in reply]
+
+
+_SETTLED = {outcome.value.encode(): outcome for outcome in Settled}
+
+
+def _renewal(reply: list[bytes]) -> Renewal:
+    if reply[0] == b"gone":
+        return Renewal(gone=True)
+    mail: dict[bytes, bytes] = {field: value for field, value in _rows(reply[1:], 2)}
+    drain = mail.pop(b"drain", None) is not None
+    return Renewal(gone=False, cancel=frozenset(map(reading.delivery, mail)), drain=drain)
+
+
+def _reaped(reply: list[Any]) -> Reaped:
+    rescued, quarantined, more, *gone = reply
+    return Reaped(rescued, quarantined, tuple(name.decode() for name in gone), more=bool(more))
+
+
+def _promoted(reply: list[Any]) -> Promoted:
+    promoted, wait = reply
+    return Promoted(promoted, int(wait) / 1000 if wait else None)
+
+
+def _page(reply: list[Any]) -> JobPage:
+    score, last, *rows = reply
+    following = Cursor(float(score), last.decode()) if last else None
+    jobs = tuple(reading.job(row[0].decode(), *row[2:]) for row in rows)
+    return JobPage(jobs, following)

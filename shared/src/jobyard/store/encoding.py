@@ -1,0 +1,121 @@
+"""Turns records into what the scripts take. Pure; used by ``calls.py`` only."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64encode
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, assert_never, cast
+
+from jobyard.states import State, statuses_of
+from jobyard.store.data import encode_data
+from jobyard.store.records import Canceled, Crashed, Failed, Retrying, Succeeded
+
+if TYPE_CHECKING:
+    from jobyard.store.records import ErrorInfo, Settlement, Submission, TaskRecord
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since the epoch of an aware time."""
+    return round((moment - _EPOCH).total_seconds() * 1000)
+
+
+def submission(job: Submission) -> list[Any]:
+    """``id queue due idem-key idem-fingerprint idem-ttl-ms n field value …``."""
+    once = job.idempotency
+    idempotency = (
+        [f"{once.scope}:{once.key}", once.fingerprint, once.ttl_seconds * 1000]
+        if once
+        else ["", "", 0]
+    )
+    fields = _fields(job)
+    return [job.id, job.queue, _due(job), *idempotency, len(fields), *fields]
+
+
+def settlement(ended: Settlement, now: float) -> list[Any]:
+    """``id token kind started-ago-ms ended-ago-ms value error number m journal line …``."""
+    kind, value, problem, number, lines = _kind(ended)
+    return [
+        ended.id,
+        ended.token,
+        kind,
+        max(0, round((now - ended.started) * 1000)),
+        max(0, round((now - ended.ended) * 1000)),
+        value,
+        problem,
+        number,
+        len(lines),
+        *lines,
+    ]
+
+
+def task(record: TaskRecord) -> bytes:
+    """The published form of a task."""
+    return json.dumps(asdict(record), separators=(",", ":")).encode()
+
+
+def patterns(state: State) -> list[str]:
+    """How ``list.lua`` spells a state: ``status:canceling:retrying``."""
+    canceling, retrying = int(state is State.CANCELING), int(state is State.RETRYING)
+    return [f"{status}:{canceling}:{retrying}" for status in statuses_of(state)]
+
+
+def _due(job: Submission) -> str:
+    if job.run_at is not None:
+        return str(milliseconds(job.run_at))
+    if job.delay_seconds:
+        return f"+{round(job.delay_seconds * 1000)}"
+    return ""
+
+
+def _fields(job: Submission) -> list[Any]:
+    fields = [
+        "task", job.task,
+        "data", encode_data(job.task, job.payload),
+        "timeout", job.timeout_seconds,
+        "result_ttl", job.result_ttl_seconds,
+        "failure_ttl", job.failure_ttl_seconds,
+    ]  # fmt: skip
+    if job.retry:
+        fields += ["retry", job.retry]
+    if job.meta:
+        fields += ["meta", json.dumps(job.meta, separators=(",", ":"))]
+    if job.tags:
+        fields += ["tags", json.dumps(job.tags, separators=(",", ":"))]
+    if job.tenant:
+        fields += ["tenant", job.tenant]
+    if job.description:
+        fields += ["description", job.description]
+    return fields
+
+
+_Encoded = tuple[str, bytes, bytes, int, list[str]]
+
+
+def _kind(ended: Settlement) -> _Encoded:
+    outcome = cast("Succeeded | Failed | Retrying | Canceled | Crashed", ended)
+    match outcome:
+        case Succeeded():
+            lines = [part for entry in outcome.journal for part in (entry.journal, entry.line)]
+            return "succeeded", b64encode(outcome.result), b"", 0, lines
+        case Failed():
+            return "failed", *_problem(outcome.error), 0, []
+        case Retrying():
+            return "retrying", *_problem(outcome.error), round(outcome.delay_seconds * 1000), []
+        case Canceled():
+            return "canceled", b"", b"", 0, []
+        case Crashed():
+            return "crashed", *_problem(outcome.error), outcome.budget, []
+        case _:
+            assert_never(outcome)
+
+
+def _problem(error: ErrorInfo) -> tuple[bytes, bytes]:
+    """The traceback as RQ's results keep it, and type and message as JSON."""
+    text = error.traceback or f"{error.type}: {error.message}"
+    packed = b64encode(zlib.compress(text.encode(errors="replace"), 1))
+    return packed, json.dumps({"type": error.type, "message": error.message}).encode()

@@ -1,0 +1,41 @@
+-- cancel: a waiting or delayed job will not start, for certain; a running one is flagged and its
+-- worker finds it in its mail (closes W16–W18).
+-- KEYS none  ARGV prefix, n × id
+-- Returns n × (outcome status); outcome: canceled | canceling | ended | missing.
+
+local WAITING = { queued = true, scheduled = true, deferred = true }
+
+local function cancel(id)
+  local job = fields(id, 'status', 'origin', 'worker_name', 'token')
+  if not job or not job[1] then return 'missing', '' end
+  local status, queue, worker, token = job[1], job[2] or 'default', job[3], job[4]
+  if status == 'started' and worker and token then
+    redis.call('HSET', key('job', id), 'cancel', '1')
+    redis.call('HSET', yard('mail', worker), id .. ':' .. token, 'cancel')
+    event(queue, id, 'canceling')
+    return 'canceling', status
+  end
+  if not WAITING[status] then return 'ended', status end
+  redis.call('LREM', key('queue', queue), 0, id)
+  redis.call('ZREM', key('scheduled', queue), id)
+  redis.call('ZREM', key('deferred', queue), id)
+  finish(id, queue, 'canceled', NOW)
+  return 'canceled', 'canceled'
+end
+
+for i = 2, #ARGV do
+  local job = fields(ARGV[i], 'origin', 'worker_name')
+  if job then
+    guard(job[1] or 'default')
+    expect('zset', key('deferred', job[1] or 'default'))
+    if job[2] then expect('hash', yard('mail', job[2])) end
+  end
+end
+local replies = {}
+for i = 2, #ARGV do
+  local outcome, status = cancel(ARGV[i])
+  replies[#replies + 1] = outcome
+  replies[#replies + 1] = status
+end
+flush_counts()
+return replies

@@ -1,0 +1,43 @@
+-- release: gives deliveries back to the head of their queue, in the order given: neither an
+-- attempt nor a crash. After ten the job is longer than any grace and becomes a dead letter.
+-- Closes the loss of jobs at SIGTERM.
+-- KEYS none  ARGV prefix, worker, n, then n × (id token)
+-- Returns n × outcome: done | again | stale | vanished.
+
+local worker = ARGV[2]
+local MOST = 10
+expect('hash', yard('held', worker))
+expect('hash', yard('mail', worker))
+for at = 4, #ARGV, 2 do
+  local queue = redis.call('HGET', yard('held', worker), ARGV[at] .. ':' .. ARGV[at + 1])
+  if queue then guard(queue) end
+  expect('stream', key('results', ARGV[at]))
+end
+
+local function dead_letter(id, queue)
+  redis.call('XADD', key('results', id), 'MAXLEN', 10, '*', 'type', 2, 'worker_name', worker, 'error',
+    cjson.encode({ type = 'ReleasedTooOften', message = 'The job was given back ' .. MOST ..
+      ' times by stopping workers: it is longer than any grace. Raise JOBYARD_GRACE_SECONDS.' }))
+  finish(id, queue, 'failed', NOW)
+end
+
+local function give_back(id, queue, cancel)
+  redis.call('HDEL', key('job', id), 'token', 'worker_name')
+  if cancel then return finish(id, queue, 'canceled', NOW) end
+  if redis.call('HINCRBY', key('job', id), 'releases', 1) > MOST then return dead_letter(id, queue) end
+  count(queue, 'released')
+  make_ready(id, queue, true)
+end
+
+local replies = {}
+for at = #ARGV - 1, 4, -2 do
+  local outcome, queue, member, cancel = owned(worker, ARGV[at], ARGV[at + 1])
+  if queue then drop_hold(worker, member, queue) end
+  if outcome == 'mine' then
+    give_back(ARGV[at], queue, cancel)
+    outcome = 'done'
+  end
+  table.insert(replies, 1, outcome)
+end
+flush_counts()
+return replies

@@ -1,0 +1,30 @@
+-- renew: extends one worker's lease, however many jobs it holds; writes its busy slots and the
+-- heartbeat that RQ's tools read; brings its mail. Closes W6–W8 and W18 (server clock, no pub/sub).
+-- KEYS none  ARGV prefix, worker, lease-ms, busy
+-- Returns 'gone' when it was reaped, else 'ok' and the mail as field, value …
+
+local worker, lease_ms, busy = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+if not redis.call('ZSCORE', yard('lease'), worker) then return { 'gone' } end
+expect('hash', yard('worker', worker))
+expect('hash', yard('mail', worker))
+expect('hash', key('worker', worker))
+
+local expiry = NOW + lease_ms
+redis.call('ZADD', yard('lease'), expiry, worker)
+local about = redis.call('HMGET', yard('worker', worker), 'pool', 'slots')
+local pool, slots = about[1] or 'default', tonumber(about[2] or '0')
+if busy > slots then busy = slots end
+local slot_key = yard('busy', pool)
+expect('zset', slot_key)
+for slot = 0, slots - 1 do
+  local member = worker .. ':' .. slot
+  if slot < busy then redis.call('ZADD', slot_key, expiry, member)
+  else redis.call('ZREM', slot_key, member) end
+end
+if redis.call('EXISTS', key('worker', worker)) == 1 then
+  redis.call('HSET', key('worker', worker), 'last_heartbeat', iso(NOW), 'state', busy > 0 and 'busy' or 'idle')
+  redis.call('PEXPIRE', key('worker', worker), lease_ms + 60000)
+end
+local reply = redis.call('HGETALL', yard('mail', worker))
+table.insert(reply, 1, 'ok')
+return reply

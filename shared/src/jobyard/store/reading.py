@@ -1,0 +1,232 @@
+"""Turns replies of the scripts into records. Pure; used by ``calls.py`` only.
+
+Whatever stands in the store is read without raising: a broken field becomes its empty value.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64decode
+from datetime import UTC, datetime
+from typing import Any
+
+from jobyard.errors import UnreadableJobError
+from jobyard.states import RQStatus, rq_status, state_of
+from jobyard.store.data import JobData, decode_data
+from jobyard.store.records import (
+    Attempt,
+    Claimed,
+    ErrorInfo,
+    JobRecord,
+    QueueInfo,
+    TaskRecord,
+    WorkerInfo,
+)
+
+_OUTCOMES = {1: "succeeded", 2: "failed", 3: "canceled", 4: "retried", 5: "failed"}
+"""``rq.results.Result.Type``."""
+
+_MAX_TRACEBACK_BYTES = 1024 * 1024
+
+
+def claimed(row: list[bytes]) -> Claimed:
+    """One job of a claim."""
+    return Claimed(
+        id=row[0].decode(),
+        token=row[1].decode(),
+        queue=row[2].decode(),
+        data=row[3],
+        timeout_seconds=_number(row[4]),
+        attempts=_whole(row[5]) or 0,
+        deliveries=_whole(row[6]) or 0,
+        retry=row[7],
+        suspect=row[8] == b"1",
+        result_ttl_seconds=_whole(row[9]) or 0,
+        meta=row[10],
+        enqueued_at=_time(row[11]),
+    )
+
+
+def delivery(member: bytes) -> tuple[str, str]:
+    """``id:token`` as a pair."""
+    job_id, _, token = member.decode().rpartition(":")
+    return job_id, token
+
+
+def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRecord:
+    """A job from its hash, its due time and the last of its results (newest first)."""
+    fields = _mapping(flat)
+    history = tuple(_attempt(_mapping(row[1])) for row in results)
+    data = _data(fields)
+    status = _status(fields)
+    attempts = _whole(fields.get(b"attempts", b"")) or 0
+    newest = _mapping(results[0][1]) if results else {}
+    return JobRecord(
+        id=job_id,
+        task=data.task if data else _text(fields, b"task"),
+        queue=_text(fields, b"origin"),
+        state=state_of(status, attempts=attempts, cancel=fields.get(b"cancel") == b"1"),
+        status=status,
+        payload=data.payload if data else None,
+        readable=data is not None,
+        result=_result(newest) if status is RQStatus.FINISHED else None,
+        error=history[0].error if history and status is not RQStatus.FINISHED else None,
+        attempts=attempts,
+        deliveries=_whole(fields.get(b"deliveries", b"")) or 0,
+        crashes=_whole(fields.get(b"crashes", b"")) or 0,
+        progress=_json(fields.get(b"progress")),
+        tags=tuple(_json(fields.get(b"tags")) or ()),
+        meta=_object(fields.get(b"meta")),
+        tenant=_text(fields, b"tenant"),
+        worker=_text(fields, b"worker_name"),
+        description=_text(fields, b"description"),
+        created_at=_time(fields.get(b"created_at")),
+        enqueued_at=_time(fields.get(b"enqueued_at")),
+        scheduled_for=_moment(due),
+        started_at=_time(fields.get(b"started_at")),
+        ended_at=_time(fields.get(b"ended_at")),
+        timeout_seconds=_number(fields.get(b"timeout", b"")),
+        result_ttl_seconds=_whole(fields.get(b"result_ttl", b"")),
+        failure_ttl_seconds=_whole(fields.get(b"failure_ttl", b"")),
+        retry=_object(fields.get(b"retry")),
+        history=history,
+    )
+
+
+def queue(row: list[Any]) -> QueueInfo:
+    """One queue of ``queues.lua``."""
+    return QueueInfo(
+        name=row[0].decode(errors="replace"),
+        queued=row[1],
+        running=row[2],
+        scheduled=row[3],
+        blocked=row[4],
+        succeeded=row[5],
+        failed=row[6],
+        canceled=row[7],
+        workers=row[8],
+        oldest_enqueued_at=_time(row[9]),
+        counters={name.decode(): int(value) for name, value in _mapping(row[10]).items()},
+    )
+
+
+def worker(row: list[Any]) -> WorkerInfo:
+    """One worker of ``workers.lua``."""
+    fields = _mapping(row[1])
+    return WorkerInfo(
+        name=row[0].decode(errors="replace"),
+        state=_text(fields, b"state") or "unknown",
+        queues=tuple(filter(None, _text(fields, b"queues").split(","))),
+        pool=row[2].decode(),
+        slots=_whole(row[3]) or 0,
+        busy=row[4],
+        hostname=_text(fields, b"hostname"),
+        pid=_whole(fields.get(b"pid", b"")),
+        version=_text(fields, b"version"),
+        born_at=_time(fields.get(b"birth")),
+        last_heartbeat_at=_time(fields.get(b"last_heartbeat")),
+        succeeded=_whole(fields.get(b"successful_job_count", b"")) or 0,
+        failed=_whole(fields.get(b"failed_job_count", b"")) or 0,
+    )
+
+
+def task(text: bytes) -> TaskRecord:
+    """One published task."""
+    return TaskRecord(**json.loads(text))
+
+
+def _attempt(fields: dict[bytes, bytes]) -> Attempt:
+    kind = _whole(fields.get(b"type", b"")) or 2
+    return Attempt(
+        outcome=_OUTCOMES.get(kind, "failed"),
+        started_at=_moment(fields.get(b"execution_started_at")),
+        ended_at=_moment(fields.get(b"execution_ended_at")),
+        worker=_text(fields, b"worker_name"),
+        error=None if kind == 1 else _error(fields),
+    )
+
+
+def _error(fields: dict[bytes, bytes]) -> ErrorInfo | None:
+    traceback = _traceback(fields.get(b"exc_string", b""))
+    said = _object(fields.get(b"error"))
+    if said:
+        return ErrorInfo(str(said.get("type", "")), str(said.get("message", "")), traceback)
+    if not traceback:
+        return None
+    kind, _, message = traceback.strip().rpartition("\n")[2].partition(": ")
+    return ErrorInfo(kind, message, traceback)
+
+
+def _traceback(packed: bytes) -> str:
+    if not packed:
+        return ""
+    try:
+        text = zlib.decompressobj().decompress(b64decode(packed), _MAX_TRACEBACK_BYTES)
+    except (ValueError, zlib.error):
+        return ""
+    return text.decode(errors="replace")
+
+
+def _result(fields: dict[bytes, bytes]) -> Any:
+    try:
+        return json.loads(b64decode(fields.get(b"return_value", b"")) or b"null")
+    except ValueError:
+        return None
+
+
+def _data(fields: dict[bytes, bytes]) -> JobData | None:
+    try:
+        return decode_data(fields.get(b"data", b""))
+    except UnreadableJobError:
+        return None
+
+
+def _status(fields: dict[bytes, bytes]) -> RQStatus:
+    return rq_status(_text(fields, b"status")) or RQStatus.CREATED
+
+
+def _mapping(flat: list[Any]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=False))
+
+
+def _text(fields: dict[bytes, bytes], name: bytes) -> str:
+    return fields.get(name, b"").decode(errors="replace")
+
+
+def _json(text: bytes | None) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def _object(text: bytes | None) -> dict[str, Any]:
+    found = _json(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(text: bytes) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _whole(text: bytes) -> int | None:
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None
+
+
+def _moment(text: bytes | None) -> datetime | None:
+    seconds = _number(text or b"")
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _time(text: bytes | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.decode()) if text else None
+    except ValueError:
+        return None
