@@ -14,6 +14,7 @@ help: ## List the targets
 	@echo "  ARGS=… is passed on, as in: make up ARGS='--workers 4'   make test ARGS='-k retry'"
 
 install: $(SYNCED) ## Set up .venv with the locked dependencies
+	@echo "Ready. Next: make up"
 
 up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops it
 	@exec $(BIN)/jobyard up $(ARGS)

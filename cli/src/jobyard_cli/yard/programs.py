@@ -1,0 +1,89 @@
+"""What the yard runs: the commands of its services and their environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobyard.errors import JobyardError
+from jobyard_cli.yard.service import Program, Stage
+
+if TYPE_CHECKING:
+    from jobyard_cli.settings import UpSettings
+
+SERVICE_STOP_SECONDS = 10.0
+WORKER_MARGIN_SECONDS = 5.0
+"""What a worker gets beyond its grace, to settle and to say goodbye."""
+
+
+class NotInstalledError(JobyardError):
+    """A service's command is not installed beside this one."""
+
+
+def service_programs(settings: UpSettings) -> list[Program]:
+    """The API, the scheduler and the workers, in the order in which they start.
+
+    Raises:
+        NotInstalledError: One of their commands is missing.
+    """
+    environment = _environment(settings)
+    return [
+        _program("api", "jobyard-api", Stage.SERVICES, environment, SERVICE_STOP_SECONDS),
+        *_workers(settings, environment),
+        _program(
+            "scheduler", "jobyard-scheduler", Stage.SERVICES, environment, SERVICE_STOP_SECONDS
+        ),
+    ]
+
+
+def service_names(settings: UpSettings) -> list[str]:
+    """The names that the log will show."""
+    return ["store", "api", "scheduler", *_worker_names(settings)]
+
+
+def _worker_names(settings: UpSettings) -> list[str]:
+    return [f"worker-{number}" for number in range(1, settings.workers + 1)]
+
+
+def _workers(settings: UpSettings, environment: dict[str, str]) -> list[Program]:
+    stop_seconds = settings.grace_seconds + WORKER_MARGIN_SECONDS
+    return [
+        _program(name, "jobyard-worker", Stage.WORKERS, environment, stop_seconds)
+        for name in _worker_names(settings)
+    ]
+
+
+def _program(
+    name: str, command: str, stage: Stage, environment: dict[str, str], stop_seconds: float
+) -> Program:
+    return Program(
+        name=name,
+        stage=stage,
+        command=[_installed(command)],
+        environment=environment,
+        stop_seconds=stop_seconds,
+    )
+
+
+def _installed(command: str) -> str:
+    beside = Path(sysconfig.get_path("scripts")) / command
+    found = str(beside) if beside.exists() else shutil.which(command)
+    if found is None:
+        raise NotInstalledError(
+            f"{command} is not installed here. Install it: pip install 'jobyard-cli[local]'"
+        )
+    return found
+
+
+def _environment(settings: UpSettings) -> dict[str, str]:
+    given = {
+        "JOBYARD_REDIS_URL": settings.redis_url,
+        "JOBYARD_API_HOST": settings.api_host,
+        "JOBYARD_API_PORT": str(settings.api_port),
+        "JOBYARD_GRACE_SECONDS": f"{settings.grace_seconds:g}",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {"JOBYARD_LOG_FORMAT": "console", **os.environ, **given}

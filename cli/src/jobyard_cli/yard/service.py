@@ -1,0 +1,156 @@
+"""One process of the yard: started in a group of its own, followed, restarted, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobyard_cli.yard.guard import Guard
+    from jobyard_cli.yard.log import YardLog
+
+FIRST_BACKOFF_SECONDS = 0.5
+LAST_BACKOFF_SECONDS = 30.0
+STEADY_SECONDS = 30.0
+"""A process that lived so long is no crash loop; the next restart is quick again."""
+
+
+class Stage(IntEnum):
+    """When a process is stopped: workers first, so that they can settle what they finished."""
+
+    WORKERS = 0
+    SERVICES = 1
+    STORE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What a service runs. ``keep`` are descriptors that it inherits."""
+
+    name: str
+    stage: Stage
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    stop_seconds: float
+    keep: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Service:
+    """A running program of the yard; its output goes into the log line by line."""
+
+    program: Program
+    log: YardLog
+    guard: Guard
+    last_line: str = ""
+    _process: subprocess.Popen[bytes] | None = None
+    _started_at: float = 0.0
+    _restart_at: float | None = None
+    _backoff_seconds: float = FIRST_BACKOFF_SECONDS
+    _reader: threading.Thread | None = field(default=None, repr=False)
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, None before the start."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Starts the process, out of reach of the terminal's Ctrl-C."""
+        self._process = subprocess.Popen(
+            self.program.command,
+            env=self.program.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=self.program.keep,
+        )
+        self.guard.add(self._process.pid, self.program.stage)
+        self._started_at, self._restart_at = time.monotonic(), None
+        self._follow_output(self._process)
+
+    def exit_code(self) -> int | None:
+        """How the process ended; None while it lives."""
+        return self._process.poll() if self._process else None
+
+    def revive(self) -> None:
+        """Starts the process again when it has died, after a pause that grows with each death."""
+        code = self.exit_code()
+        if code is None:
+            return
+        if self._restart_at is None:
+            self._plan_restart(code)
+        elif time.monotonic() >= self._restart_at:
+            self.start()
+
+    def ask_to_stop(self) -> None:
+        """Sends SIGTERM to the process; its own children are its own affair."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, deadline: float) -> None:
+        """Waits until the process has ended; kills its group at ``deadline`` (monotonic)."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.log.say(f"{self.program.name} does not stop and is killed")
+            self._kill_group(self._process)
+        self.guard.remove(self._process.pid)
+        self._finish_output()
+
+    def _plan_restart(self, code: int) -> None:
+        if self._process:
+            self.guard.remove(self._process.pid)
+        if time.monotonic() - self._started_at > STEADY_SECONDS:
+            self._backoff_seconds = FIRST_BACKOFF_SECONDS
+        self._restart_at = time.monotonic() + self._backoff_seconds
+        self.log.say(
+            f"{self.program.name} ended unexpectedly ({describe_exit(code)}); "
+            f"starts again in {self._backoff_seconds:g} s"
+        )
+        self._backoff_seconds = min(self._backoff_seconds * 2, LAST_BACKOFF_SECONDS)
+
+    def _kill_group(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _follow_output(self, process: subprocess.Popen[bytes]) -> None:
+        self._reader = threading.Thread(
+            target=self._copy_lines, args=(process.stdout,), name=self.program.name, daemon=True
+        )
+        self._reader.start()
+
+    def _finish_output(self) -> None:
+        # A grandchild may hold the pipe open: what it says later is not waited for.
+        if self._reader:
+            self._reader.join(0.5)
+
+    def _copy_lines(self, output: IO[bytes]) -> None:
+        with output:
+            for raw in output:
+                text = raw.decode(errors="replace").rstrip()
+                if text:
+                    self.last_line = text
+                    self.log.write(self.program.name, text)
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,92 @@
+"""The yard itself: starts its programs in order, keeps them alive, stops them in reverse."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from jobyard.errors import JobyardError
+from jobyard_cli.yard.service import Program, Service, Stage, describe_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobyard_cli.yard.guard import Guard
+    from jobyard_cli.yard.log import YardLog
+
+WRONG_SETTINGS_EXIT_CODE = 2
+
+
+class ServiceStoppedError(JobyardError):
+    """A service refused to start; trying again would not help."""
+
+
+class Yard:
+    """Several services with one log and one guard."""
+
+    def __init__(self, log: YardLog, guard: Guard) -> None:
+        self._log = log
+        self._guard = guard
+        self._services: list[Service] = []
+
+    def start(self, program: Program) -> None:
+        """Starts one more program."""
+        service = Service(program, self._log, self._guard)
+        self._services.append(service)
+        service.start()
+
+    def pids(self, stage: Stage) -> set[int]:
+        """The process ids of a stage's services."""
+        services = self._of(stage)
+        return {service.pid for service in services if service.pid is not None}
+
+    def revive(self) -> None:
+        """Starts again what has died."""
+        for service in self._services:
+            service.revive()
+
+    def check_settings(self) -> None:
+        """Finds services that refused their settings.
+
+        Raises:
+            ServiceStoppedError: One did; the message carries its own last line.
+        """
+        for service in self._services:
+            if service.exit_code() == WRONG_SETTINGS_EXIT_CODE:
+                self._refuse(service)
+
+    def check_alive(self, stage: Stage) -> None:
+        """Finds services of a stage that have ended.
+
+        Raises:
+            ServiceStoppedError: One has.
+        """
+        for service in self._of(stage):
+            if service.exit_code() is not None:
+                self._refuse(service)
+
+    def stop(self, report: Callable[[str], None]) -> None:
+        """Stops everything, stage by stage, and kills what outlives its time."""
+        for stage in Stage:
+            services = self._of(stage)
+            if services:
+                report(f"stopping {', '.join(service.program.name for service in services)}")
+            self._stop(services)
+
+    def _stop(self, services: list[Service]) -> None:
+        for service in services:
+            service.ask_to_stop()
+        now = time.monotonic()
+        for service in services:
+            service.wait(now + service.program.stop_seconds)
+
+    def _of(self, stage: Stage) -> list[Service]:
+        return [service for service in self._services if service.program.stage is stage]
+
+    def _refuse(self, service: Service) -> None:
+        service.wait(time.monotonic())
+        name, code = service.program.name, service.exit_code()
+        said = service.last_line or "it said nothing"
+        raise ServiceStoppedError(
+            f"{name} did not start ({describe_exit(code if code is not None else 0)}): {said}"
+        )
