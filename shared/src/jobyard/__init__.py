@@ -1,0 +1,33 @@
+"""Jobyard: background jobs over REST, on RQ's records.
+
+What a task author imports; everything else is for Jobyard's own processes.
+"""
+
+from __future__ import annotations
+
+from jobyard.context import Context
+from jobyard.errors import (
+    ConfigurationError,
+    InvalidPayloadError,
+    JobCanceledError,
+    JobTimeoutError,
+    JobyardError,
+)
+from jobyard.payload import EmailAddress, Payload
+from jobyard.retry import RetryPolicy
+from jobyard.task import Task, TaskFunction, task
+
+__all__ = [
+    "ConfigurationError",
+    "Context",
+    "EmailAddress",
+    "InvalidPayloadError",
+    "JobCanceledError",
+    "JobTimeoutError",
+    "JobyardError",
+    "Payload",
+    "RetryPolicy",
+    "Task",
+    "TaskFunction",
+    "task",
+]

@@ -1,0 +1,36 @@
+"""A task as it is published in the store, with the defaults of this installation filled in."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pydantic_core import to_json
+
+from jobyard.store.records import TaskRecord
+
+if TYPE_CHECKING:
+    from jobyard.settings import Settings
+    from jobyard.task import Task
+
+DEFAULT_RESULT_TTL_SECONDS = 3_600
+DEFAULT_FAILURE_TTL_SECONDS = 604_800
+
+
+def record_of(task: Task, settings: Settings) -> TaskRecord:
+    """The record of ``task`` that ``calls.publish_tasks`` takes.
+
+    Its version is a fingerprint of what the task takes, so that a change shows.
+    """
+    return TaskRecord(
+        name=task.name,
+        schema=task.payload.schema,
+        queue=task.queue or settings.default_queue,
+        timeout_seconds=task.timeout_seconds or settings.default_timeout_seconds,
+        result_ttl_seconds=task.result_ttl_seconds or DEFAULT_RESULT_TTL_SECONDS,
+        failure_ttl_seconds=task.failure_ttl_seconds or DEFAULT_FAILURE_TTL_SECONDS,
+        retry=task.retry.model_dump(mode="json", exclude_defaults=True),
+        isolated=task.isolated,
+        description=task.description,
+        version=hashlib.sha256(to_json(task.payload.schema)).hexdigest()[:12],
+    )

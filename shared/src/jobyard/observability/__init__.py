@@ -1,0 +1,1 @@
+"""What Jobyard's processes say about themselves: logs, later metrics, traces and health."""
