@@ -257,7 +257,7 @@ _SETTLED = {outcome.value.encode(): outcome for outcome in Settled}
 def _renewal(reply: list[bytes]) -> Renewal:
     if reply[0] == b"gone":
         return Renewal(gone=True)
-    mail: dict[bytes, bytes] = {field: value for field, value in _rows(reply[1:], 2)}
+    mail = dict(zip(reply[1::2], reply[2::2], strict=False))
     drain = mail.pop(b"drain", None) is not None
     return Renewal(gone=False, cancel=frozenset(map(reading.delivery, mail)), drain=drain)
 
@@ -275,5 +275,6 @@ def _promoted(reply: list[Any]) -> Promoted:
 def _page(reply: list[Any]) -> JobPage:
     score, last, *rows = reply
     following = Cursor(float(score), last.decode()) if last else None
-    jobs = tuple(reading.job(row[0].decode(), *row[2:]) for row in rows)
-    return JobPage(jobs, following)
+    jobs = tuple(reading.job(row[0].decode(), *row[1:4]) for row in rows)
+    places = tuple(Cursor(float(row[4]), row[5].decode()) for row in rows)
+    return JobPage(jobs, following, places)

@@ -264,10 +264,14 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """One page of a listing, newest first; ``next`` is None on the last page."""
+    """One page of a listing, newest first; ``next`` is None on the last page.
+
+    ``places`` holds the place of each job: listings of several queues are merged by them.
+    """
 
     jobs: tuple[JobRecord, ...]
     next: Cursor | None
+    places: tuple[Cursor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,5 +37,5 @@ for i = 2, #ARGV do
   replies[#replies + 1] = outcome
   replies[#replies + 1] = status
 end
-flush_counts()
+flush()
 return replies

@@ -43,8 +43,8 @@ local function take(id, queue)
   redis.call('HSET', key('job', id), 'status', 'started', 'token', token, 'worker_name', worker,
     'started_at', iso(NOW), 'deliveries', job[4])
   if not job[12] then redis.call('PERSIST', key('job', id)) end -- plain RQ code may set a TTL
-  redis.call('HSET', held, id .. ':' .. token, queue)
-  redis.call('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
+  later('HSET', held, id .. ':' .. token, queue)
+  later('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
   event(queue, id, 'running')
   claimed[#claimed + 1] = { id, token, queue }
   bring(id, token, queue, job)
@@ -57,7 +57,7 @@ for i = 6, 5 + tonumber(ARGV[5]) do
     for _, id in ipairs(ids) do take(id, ARGV[i]) end
   end
 end
-flush_counts()
+flush()
 if #claimed > 0 then
   redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode(claimed))
 end

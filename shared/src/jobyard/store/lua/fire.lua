@@ -9,5 +9,5 @@ local last = tonumber(redis.call('HGET', schedule, 'last') or '')
 if last and tick <= last then return { 'exists', ARGV[4], '' } end
 redis.call('HSET', schedule, 'last', ARGV[3])
 local outcome, id, state = store_new(4)
-flush_counts()
+flush()
 return { outcome, id, state }

@@ -22,8 +22,8 @@ local function expect(kind, name)
 end
 
 -- RFC 3339 as RQ writes it (rq.utils.utcformat); days to date after Hinnant, civil_from_days.
-local function iso(ms)
-  local seconds = math.floor(ms / 1000)
+local SECONDS = {} -- the times of one call mostly fall into the same second
+local function to_the_second(seconds)
   local days = math.floor(seconds / 86400)
   local rest = seconds - days * 86400
   local z = days + 719468
@@ -35,14 +35,38 @@ local function iso(ms)
   local mp = math.floor((5 * doy + 2) / 153)
   local month = mp < 10 and mp + 3 or mp - 9
   local year = yoe + era * 400 + (month <= 2 and 1 or 0)
-  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month,
-    doy - math.floor((153 * mp + 2) / 5) + 1, math.floor(rest / 3600),
-    math.floor(rest / 60) % 60, rest % 60, (ms - seconds * 1000) * 1000)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.', year, month,
+    doy - math.floor((153 * mp + 2) / 5) + 1, math.floor(rest / 3600), math.floor(rest / 60) % 60,
+    rest % 60)
+end
+local function iso(ms)
+  local seconds = math.floor(ms / 1000)
+  local text = SECONDS[seconds]
+  if not text then
+    text = to_the_second(seconds)
+    SECONDS[seconds] = text
+  end
+  return text .. string.format('%03d000Z', ms - seconds * 1000)
 end
 
+local STREAMS = {} -- queue → key of its events; trimmed once a call
 local function event(queue, id, state)
-  redis.call('XADD', yard('events', queue), 'MINID', '~', NOW - EVENT_WINDOW, '*',
-    'id', id, 'state', state)
+  local stream = STREAMS[queue]
+  if stream then return redis.call('XADD', stream, '*', 'id', id, 'state', state) end
+  STREAMS[queue] = yard('events', queue)
+  redis.call('XADD', STREAMS[queue], 'MINID', '~', NOW - EVENT_WINDOW, '*', 'id', id, 'state', state)
+end
+
+-- Writes to shared keys are gathered and sent once a call by flush: one command a key, not a job.
+local LATER = {}
+local function later(command, name, ...)
+  local slot = command .. name
+  local arguments = LATER[slot]
+  if not arguments then
+    arguments = { command, name }
+    LATER[slot] = arguments
+  end
+  for _, argument in ipairs({ ... }) do arguments[#arguments + 1] = argument end
 end
 
 local TALLY = {} -- queue → name → count, written once a call by flush_counts
@@ -51,7 +75,8 @@ local function count(queue, name)
   names[name] = (names[name] or 0) + 1
   TALLY[queue] = names
 end
-local function flush_counts()
+local function flush()
+  for _, arguments in pairs(LATER) do redis.call(unpack(arguments)) end
   for queue, names in pairs(TALLY) do
     for name, number in pairs(names) do
       redis.call('HINCRBY', yard('counters', queue), name, number)
@@ -102,21 +127,20 @@ local function keep(id, queue, registry, ttl)
     return
   end
   local until_s = NOW / 1000 + (ttl < 0 and NEVER or ttl)
-  redis.call('ZADD', key(registry, queue), string.format('%.3f', until_s), id)
+  later('ZADD', key(registry, queue), string.format('%.3f', until_s), id)
   for _, name in ipairs({ key('job', id), key('results', id) }) do
     if ttl < 0 then redis.call('PERSIST', name) else redis.call('EXPIRE', name, ttl) end
   end
 end
 
-local DEFAULT_TTL = { result_ttl = 3600, failure_ttl = 604800 }
-local function ttl_of(id, field)
-  return tonumber(redis.call('HGET', key('job', id), field) or '') or DEFAULT_TTL[field]
-end
-
+-- Ends a job; further field/value pairs are written along.
 local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled' }
-local function finish(id, queue, status, ended_ms)
-  redis.call('HSET', key('job', id), 'status', status, 'ended_at', iso(ended_ms))
-  keep(id, queue, status, ttl_of(id, status == 'finished' and 'result_ttl' or 'failure_ttl'))
+local function finish(id, queue, status, ended_ms, ...)
+  local job = key('job', id)
+  local ttls = redis.call('HMGET', job, 'result_ttl', 'failure_ttl')
+  local ttl = tonumber((status == 'finished' and ttls[1] or ttls[2]) or '')
+  redis.call('HSET', job, 'status', status, 'ended_at', iso(ended_ms), ...)
+  keep(id, queue, status, ttl or (status == 'finished' and 3600 or 604800))
   event(queue, id, STATE[status])
   count(queue, STATE[status])
 end
@@ -143,10 +167,12 @@ end
 
 -- Fields of a job as a list, nil when there is no record, false when it is no hash.
 local function fields(id, ...)
-  local found = redis.call('TYPE', key('job', id)).ok
-  if found == 'none' then return nil end
-  if found ~= 'hash' then return false end
-  return redis.call('HMGET', key('job', id), ...)
+  local found = redis.pcall('HMGET', key('job', id), ...)
+  if found.err then return false end
+  for i = 1, #found do
+    if found[i] then return found end
+  end
+  return redis.call('EXISTS', key('job', id)) == 1 and found or nil
 end
 
 -- Stores one new job. `at` points to: id queue due idem-key idem-fingerprint idem-ttl n field value …
@@ -177,7 +203,7 @@ local function store_new(at)
   end
   redis.call('HSET', key('job', id), 'created_at', iso(NOW), 'origin', queue,
     unpack(ARGV, at + 7, after - 1))
-  redis.call('ZADD', yard('jobs', queue), string.format('%.0f', NOW_US + STORED), id)
+  later('ZADD', yard('jobs', queue), string.format('%.0f', NOW_US + STORED), id)
   STORED = STORED + 1
   if not KNOWN[queue] then
     KNOWN[queue] = true
@@ -195,16 +221,22 @@ local function store_new(at)
 end
 
 -- The moves on what a worker holds.
+local HAS_MAIL = {}
 local function drop_hold(worker, member, queue)
-  redis.call('HDEL', yard('held', worker), member)
-  redis.call('HDEL', yard('mail', worker), member)
-  redis.call('ZREM', key('wip', queue), member)
+  later('HDEL', yard('held', worker), member)
+  later('ZREM', key('wip', queue), member)
+  if HAS_MAIL[worker] == nil then HAS_MAIL[worker] = redis.call('EXISTS', yard('mail', worker)) == 1 end
+  if HAS_MAIL[worker] then later('HDEL', yard('mail', worker), member) end
 end
 
--- Whether this delivery is still the worker's: 'mine' and its queue, else what became of it.
--- again: this settlement was applied before; stale: another delivery owns the job.
+-- Whether this delivery is still the worker's: 'mine', its queue, its member and whether it is to be
+-- canceled; else what became of it. again: this settlement was applied before; stale: another
+-- delivery owns the job, or RQ's own tools changed it.
+local SEEN = {}
 local function owned(worker, id, token)
   local member = id .. ':' .. token
+  if SEEN[member] then return 'again' end
+  SEEN[member] = true
   local queue = redis.call('HGET', yard('held', worker), member)
   local job = fields(id, 'token', 'status', 'cancel')
   if not queue then

@@ -2,7 +2,7 @@
 -- KEYS none  ARGV prefix, queue, source ('jobs' or a registry), score or '+inf', id or '', limit,
 --            looks, task or '', n × 'status:cancel:attempted' pattern of allowed states
 -- Returns next score, next id ('' when the source is at its end), then a list a job:
--- id, score, hash (flat), due score or '', last result (as XREVRANGE).
+-- id, hash (flat), due score or '', last result (as XREVRANGE), score, member.
 
 local queue, source, score, last = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, looks, task = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
@@ -21,10 +21,10 @@ local function fits(id)
   return allowed[job[1] .. ':' .. canceling .. ':' .. retrying]
 end
 
-local function show(id, at)
+local function show(id, at, member)
   found = found + 1
-  reply[#reply + 1] = { id, at, redis.call('HGETALL', key('job', id)),
-    redis.call('ZSCORE', key('scheduled', queue), id) or '', results_of(id, 1) }
+  reply[#reply + 1] = { id, redis.call('HGETALL', key('job', id)),
+    redis.call('ZSCORE', key('scheduled', queue), id) or '', results_of(id, 1), at, member }
 end
 
 -- After the last member where it still stands, else after its place.
@@ -42,7 +42,7 @@ for i = 1, #rows, 2 do
     if found == limit then more = true break end
     at_score, at_id = at, member
     local id = source == 'wip' and string.match(member, '^(.*):[^:]*$') or member
-    if fits(id) then show(id, at) end
+    if fits(id) then show(id, at, member) end
   end
 end
 if not more then at_score, at_id = '', '' end

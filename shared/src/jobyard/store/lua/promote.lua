@@ -28,5 +28,5 @@ each_queue(function(queue)
     if not next_ms or wait < next_ms then next_ms = wait end
   end
 end)
-flush_counts()
+flush()
 return { promoted, next_ms and string.format('%.0f', next_ms) or '' }

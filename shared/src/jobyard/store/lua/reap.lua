@@ -82,7 +82,7 @@ if may_reap() then
   if named == '' then workers = redis.call('ZRANGEBYSCORE', yard('lease'), '-inf', NOW, 'LIMIT', 0, 10) end
   for _, worker in ipairs(workers) do reap(worker) end
 end
-flush_counts()
+flush()
 table.insert(gone, 1, more)
 table.insert(gone, 1, quarantined)
 table.insert(gone, 1, rescued)

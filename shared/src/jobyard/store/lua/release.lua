@@ -39,5 +39,5 @@ for at = #ARGV - 1, 4, -2 do
   end
   table.insert(replies, 1, outcome)
 end
-flush_counts()
+flush()
 return replies

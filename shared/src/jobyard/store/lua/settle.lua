@@ -39,7 +39,6 @@ local function apply(id, token, queue, at, cancel)
   local kind, started, ended = ARGV[at + 2], NOW - tonumber(ARGV[at + 3]), NOW - tonumber(ARGV[at + 4])
   local job, number = key('job', id), tonumber(ARGV[at + 7])
   if cancel and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
-  redis.call('HSET', job, 'started_at', iso(started))
   remember(id, token, kind, started, ended, ARGV[at + 5], ARGV[at + 6])
   if kind == 'crashed' then
     if redis.call('HINCRBY', job, 'crashes', 1) >= number then return finish(id, queue, 'failed', ended) end
@@ -50,13 +49,14 @@ local function apply(id, token, queue, at, cancel)
   end
   redis.call('HINCRBY', job, 'attempts', 1)
   if kind == 'retrying' then
+    redis.call('HSET', job, 'started_at', iso(started))
     count(queue, 'retried')
     redis.call('HDEL', job, 'suspect')
     if number > 0 then return make_due(id, queue, NOW + number, 'retrying') end
     return make_ready(id, queue, false)
   end
   if kind == 'succeeded' then leave_lines(id, at + 9, at + 8 + tonumber(ARGV[at + 8])) end
-  finish(id, queue, STATUS[kind], ended)
+  finish(id, queue, STATUS[kind], ended, 'started_at', iso(started))
 end
 
 local at = 4
@@ -85,7 +85,7 @@ for _ = 1, tonumber(ARGV[3]) do
   replies[#replies + 1] = outcome
   at = at + 9 + tonumber(ARGV[at + 8])
 end
-flush_counts()
+flush()
 if redis.call('EXISTS', key('worker', worker)) == 1 then
   redis.call('HINCRBY', key('worker', worker), 'successful_job_count', good)
   redis.call('HINCRBY', key('worker', worker), 'failed_job_count', bad)

@@ -19,5 +19,5 @@ for _ = 1, tonumber(ARGV[2]) do
   replies[#replies + 1] = id
   replies[#replies + 1] = state or ''
 end
-flush_counts()
+flush()
 return replies
