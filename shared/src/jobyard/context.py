@@ -71,7 +71,7 @@ class Context:
             import structlog  # noqa: PLC0415 - half of the time that `import jobyard` would take
 
             self._log = structlog.get_logger(
-                logger=f"jobyard.tasks.{self.task}",
+                f"jobyard.tasks.{self.task}",
                 job_id=self.job_id,
                 task=self.task,
                 queue=self.queue,

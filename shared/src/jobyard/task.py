@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from jobyard.queues import check_name
 from jobyard.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -82,6 +83,17 @@ _DECLARED: dict[str, Task] = {}
 def declared() -> Mapping[str, Task]:
     """All tasks declared so far, by name: a live view."""
     return MappingProxyType(_DECLARED)
+
+
+@contextmanager
+def separate_declarations() -> Iterator[None]:
+    """For tests: what is declared inside the ``with`` is forgotten after it."""
+    before = dict(_DECLARED)
+    try:
+        yield
+    finally:
+        _DECLARED.clear()
+        _DECLARED.update(before)
 
 
 @overload

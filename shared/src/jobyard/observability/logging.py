@@ -6,7 +6,9 @@ import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import structlog
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 MAX_TRACEBACK_CHARACTERS = 16_384
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_FIRST = ("timestamp", "level", "event", "service", "logger")
+_HEAD = frozenset({"timestamp", "level", "event", "exception"})
 
 
 class LogSettings(Protocol):
@@ -49,7 +51,7 @@ def configure_logging(service: str, settings: LogSettings, stream: BinaryIO | No
     structlog.configure(
         processors=_processors(service, settings.log_format),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(stream or sys.stderr.buffer),
+        logger_factory=partial(_Lines, stream or sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     _take_over_stdlib(level)
@@ -57,7 +59,25 @@ def configure_logging(service: str, settings: LogSettings, stream: BinaryIO | No
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """The logger of the module ``name``; it is made ready at its first event."""
-    return cast("FilteringBoundLogger", structlog.get_logger(logger=name))
+    return cast("FilteringBoundLogger", structlog.get_logger(name))
+
+
+class _Lines:
+    """Where a logger's finished lines go, one write each, so that lines never mix."""
+
+    __slots__ = ("_stream", "name")
+
+    def __init__(self, stream: BinaryIO, name: str = "") -> None:
+        self._stream = stream
+        self.name = name
+
+    def msg(self, line: bytes) -> None:
+        """Writes a line; a reader that went away must not stop the process that logs."""
+        with suppress(OSError):
+            self._stream.write(line + b"\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def _processors(service: str, log_format: str) -> list[Processor]:
@@ -97,13 +117,13 @@ class _JsonRenderer:
     def __init__(self, service: str) -> None:
         self._service = service
 
-    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> bytes:
+    def __call__(self, logger: WrappedLogger, _: str, event: EventDict) -> bytes:
         line = {
             "timestamp": event.pop("timestamp"),
             "level": event.pop("level"),
             "event": event.pop("event"),
             "service": self._service,
-            "logger": event.pop("logger", ""),
+            "logger": logger.name,
             **event,
         }
         try:
@@ -119,11 +139,7 @@ def _plain(event: EventDict) -> EventDict:
 def _render_console(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     time = datetime.fromisoformat(event["timestamp"]).astimezone()
     exception = event.get("exception")
-    values = [
-        f"{name}={_shown(value)}"
-        for name, value in event.items()
-        if name not in _FIRST and name != "exception"
-    ]
+    values = [f"{name}={_shown(value)}" for name, value in event.items() if name not in _HEAD]
     head = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d} {event['level']:<7} "
     line = " ".join((head + _one_line(str(event["event"])), *values))
     if isinstance(exception, dict):
@@ -151,7 +167,7 @@ class _ToStructlog(logging.Handler):
         level = max(10, min(50, record.levelno // 10 * 10))
         try:
             message = record.getMessage()
-            structlog.get_logger(logger=record.name).log(level, message, exc_info=record.exc_info)
+            structlog.get_logger(record.name).log(level, message, exc_info=record.exc_info)
         except Exception:  # noqa: BLE001 - as the standard library does: a bad record stops nothing
             self.handleError(record)
 
