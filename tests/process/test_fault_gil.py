@@ -1,0 +1,59 @@
+"""A task that never gives the interpreter lock away must not cost its neighbours the lease."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobyard.states import State
+from jobyard.store import calls
+from support.builders import build_submission
+from support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobyard.store import Store
+    from support.ledger import Ledger
+    from support.processes import Services
+
+LEASE_SECONDS = 5
+HELD_SECONDS = 60
+
+
+@pytest.mark.slow
+def test_a_task_that_holds_the_gil_for_a_minute_costs_no_lease(
+    store: Store,
+    services: Services,
+    ledger: Ledger,
+    figure: Callable[[str, object], None],
+) -> None:
+    lease = {"JOBYARD_LEASE_SECONDS": LEASE_SECONDS}
+    scheduler = services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false", **lease)
+    worker = services.start("jobyard-worker", JOBYARD_CONCURRENCY=8, JOBYARD_QUEUES="q", **lease)
+    worker.wait_for_log("worker.started")
+    jobs = [
+        build_submission(task="sleeper", queue="q", payload=b'{"seconds": 2}') for _ in range(7)
+    ]
+    holder = build_submission(
+        task="gil_holder", queue="q", payload=b'{"seconds": %d}' % HELD_SECONDS
+    )
+    ids = [job.id for job in [*jobs, holder]]
+
+    store.run(calls.submit([*jobs, holder]))
+
+    wait_for(lambda: len(ledger.started()) == 8, 20)
+    wait_for(lambda: all(ended(store, job_id) for job_id in ids), HELD_SECONDS + 60)
+    ledger.verify_once(ids)
+    rescued = sum(queue.counters.get("rescued", 0) for queue in store.run(calls.queues()))
+    assert rescued == 0
+    assert "reaper.rescued" not in scheduler.log()
+    figure(
+        f"leases lost / jobs run twice, GIL held {HELD_SECONDS} s, lease {LEASE_SECONDS} s", "0 / 0"
+    )
+
+
+def ended(store: Store, job_id: str) -> bool:
+    record = store.run(calls.read(job_id))
+    return record is not None and record.state is State.SUCCEEDED

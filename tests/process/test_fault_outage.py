@@ -1,0 +1,130 @@
+"""The store goes away under load for longer than the lease: everybody waits and goes on."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import pytest
+
+from conftest import service_environment
+from jobyard.connection import connect
+from jobyard.settings import Settings
+from jobyard.store import Store, calls
+from support.processes import Services
+from support.rest import Rest
+from support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.ledger import Ledger
+    from support.servers import StoreServer
+
+AWAY_SECONDS = int(os.environ.get("JOBYARD_TEST_AWAY_SECONDS", "20"))
+LEASE_SECONDS = 5
+
+
+@pytest.fixture
+def durable_services(
+    durable_server: StoreServer, ledger: Ledger, tmp_path: Path
+) -> Iterator[Services]:
+    services = Services(tmp_path, service_environment(durable_server.url, ledger))
+    yield services
+    services.end()
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_while_the_store_is_away(
+    durable_server: StoreServer,
+    durable_services: Services,
+    ledger: Ledger,
+    figure: Callable[[str, object], None],
+) -> None:
+    lease = {"JOBYARD_LEASE_SECONDS": LEASE_SECONDS}
+    scheduler = durable_services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false", **lease)
+    workers = [durable_services.start("jobyard-worker", JOBYARD_QUEUES="q", **lease) for _ in "ab"]
+    with Rest(durable_services) as rest, Load(rest) as load:
+        rest.wait_for_task("sleeper")
+        wait_for(lambda: len(load.acknowledged) >= 100 and ledger.ended(), 30)
+
+        durable_server.kill()
+        refused = wait_for(lambda: load.refusals[-5:], 10)
+        time_away(AWAY_SECONDS)
+        durable_server.start()
+        back = time.monotonic()
+
+        before = len(load.acknowledged)
+        wait_for(lambda: len(load.acknowledged) >= before + 100, 30)
+        recovered = time.monotonic() - back
+        load.stop()
+        store = open_store(durable_server)
+        wait_for(lambda: idle(store), 60)
+
+    assert {reply.status_code for reply in load.refusals} == {503}
+    assert all("retry-after" in reply.headers for reply in refused)
+    assert all(service.is_running for service in [scheduler, *workers, rest.service])
+    missing = set(load.acknowledged) - ledger.ended()
+    assert not missing
+    queues = store.run(calls.queues())
+    assert sum(queue.failed for queue in queues) == 0
+    rescued = sum(queue.counters.get("rescued", 0) for queue in queues)
+    store.close()
+    assert rescued == 0, "live workers renewed before anybody reaped them"
+    figure(
+        f"acknowledged / lost, store away {AWAY_SECONDS} s, lease {LEASE_SECONDS} s",
+        f"{len(load.acknowledged)} / 0",
+    )
+    figure("answers 503 with Retry-After meanwhile", len(load.refusals))
+    figure("jobs run twice", len(ledger.repeated()))
+    figure("seconds from the store's return to 100 more acknowledged jobs", recovered)
+
+
+class Load:
+    """Submits one job after the other from a thread and keeps every answer."""
+
+    def __init__(self, rest: Rest) -> None:
+        self.url = f"http://127.0.0.1:{rest.port}/v1/jobs"
+        self.acknowledged: list[str] = []
+        self.refusals: list[httpx.Response] = []
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._submit)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self.ending.set()
+        self.thread.join()
+
+    def _submit(self) -> None:
+        job = {"task": "sleeper", "queue": "q", "payload": {"seconds": 0.02}}
+        with httpx.Client(timeout=30) as http:
+            while not self.ending.wait(0.01):
+                reply = http.post(self.url, json=job)
+                if reply.status_code == 201:
+                    self.acknowledged.append(reply.json()["id"])
+                elif reply.status_code != 422:  # before the workers published the task
+                    self.refusals.append(reply)
+
+
+def time_away(seconds: float) -> None:
+    """The outage itself: there is nothing to wait for but its length."""
+    threading.Event().wait(seconds)
+
+
+def open_store(server: StoreServer) -> Store:
+    settings = Settings.load(redis_url=server.url, _env_file=None)
+    return Store(connect(settings), settings.keys)
+
+
+def idle(store: Store) -> bool:
+    return all(q.queued == q.running == q.scheduled == 0 for q in store.run(calls.queues()))
