@@ -1,0 +1,34 @@
+"""Pruner: forgets terminal jobs whose TTL is over, and dead workers, in chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard.observability.logging import get_logger
+from jobyard.store import calls
+
+if TYPE_CHECKING:
+    from jobyard_scheduler.attended import AttendedStore
+
+log = get_logger(__name__)
+
+PAUSE_SECONDS = 10.0
+CHUNK = 1000
+CHUNK_PAUSE_SECONDS = 0.02
+"""Between chunks the server belongs to everybody else."""
+
+
+class Pruner:
+    """Any number may run: what is gone is gone."""
+
+    name = "pruner"
+
+    def __init__(self, store: AttendedStore) -> None:
+        self._store = store
+
+    def tick(self) -> float:
+        """Prunes one chunk; the next follows soon while there is more."""
+        pruned = self._store.run(calls.prune(limit=CHUNK))
+        if pruned:
+            log.debug("pruner.pruned", jobs=pruned)
+        return CHUNK_PAUSE_SECONDS if pruned >= CHUNK else PAUSE_SECONDS

@@ -1,0 +1,129 @@
+"""The command `jobyard-scheduler`: composition root of the scheduler."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from jobyard.connection import connect
+from jobyard.errors import ConfigurationError
+from jobyard.observability.logging import configure_logging
+from jobyard.store import Store
+from jobyard_scheduler.attended import AttendedStore
+from jobyard_scheduler.loops.promoter import Promoter
+from jobyard_scheduler.loops.pruner import Pruner
+from jobyard_scheduler.loops.reaper import Reaper
+from jobyard_scheduler.loops.ticker import Ticker
+from jobyard_scheduler.schedule import Schedule
+from jobyard_scheduler.schedule_file import check_unique, load_schedules
+from jobyard_scheduler.scheduler import Scheduler
+from jobyard_scheduler.settings import SchedulerSettings
+from jobyard_scheduler.timing import Every
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+STOP_SECONDS = 6.0
+"""A little more than one call to a store that does not answer may take."""
+POLL_SECONDS = 0.1
+
+_SETTINGS = """\
+settings (environment or .env):
+  JOBYARD_REDIS_URL       the store (redis://127.0.0.1:6379/0)
+  JOBYARD_LEASE_SECONDS   as the workers have it (30)
+  JOBYARD_SCHEDULES_FILE  TOML file with [[schedule]] entries: name, task, payload, queue,
+                          every = "30s" or cron = "*/5 * * * *" with timezone = "Europe/Berlin",
+                          missed = "skip" | "latest"
+  JOBYARD_NOTIFICATIONS   false switches the built-in notification every 30 s off
+  JOBYARD_LOG_FORMAT      json | console
+  JOBYARD_LOG_LEVEL       debug | info | warning | error
+"""
+
+
+def main() -> None:
+    """Runs the scheduler until SIGTERM or SIGINT."""
+    _read_arguments()
+    try:
+        settings = SchedulerSettings.load()
+        scheduler = build(settings)
+    except ConfigurationError as error:
+        line = " ".join(str(error).split())
+        sys.stderr.write(f"jobyard-scheduler: {line}\n")
+        sys.exit(2)
+    configure_logging("scheduler", settings)
+    _run(scheduler)
+
+
+def build(settings: SchedulerSettings) -> Scheduler:
+    """A scheduler with all its loops; opens no connection yet.
+
+    Raises:
+        ConfigurationError: The store's URL or the schedules' file is wrong.
+    """
+    store = AttendedStore(Store(connect(settings), settings.keys))
+    return Scheduler(
+        [
+            Promoter(store),
+            Reaper(store, settings.lease_seconds),
+            Ticker(store, _schedules(settings), _now),
+            Pruner(store),
+        ]
+    )
+
+
+def _schedules(settings: SchedulerSettings) -> list[Schedule]:
+    built_in = [_NOTIFICATION] if settings.notifications else []
+    path = settings.schedules_file
+    return check_unique(built_in + (load_schedules(path, _now()) if path else []))
+
+
+_NOTIFICATION = Schedule(
+    name="notification", task="notification", queue="notifications", timing=Every(30)
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _StopFlag:
+    """Whether a signal asked to stop. The handler sets a flag and nothing else."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._set)
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.is_set = True
+
+
+def _run(scheduler: Scheduler) -> None:
+    stopping = _StopFlag()
+    scheduler.start()
+    while not stopping.is_set:
+        time.sleep(POLL_SECONDS)
+    scheduler.stop(STOP_SECONDS)
+
+
+def _read_arguments() -> None:
+    parser = argparse.ArgumentParser(
+        prog="jobyard-scheduler",
+        description="Promotes, reaps, ticks and prunes. Several may run at once.",
+        epilog=_SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"jobyard-scheduler {version('jobyard-scheduler')}"
+    )
+    parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Settings of the scheduler, on top of the common ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from jobyard.settings import Settings, env
+
+
+class SchedulerSettings(Settings):
+    """What ``jobyard-scheduler`` reads from the environment."""
+
+    schedules_file: Path | None = Field(None, validation_alias=env("JOBYARD_SCHEDULES_FILE"))
+    notifications: bool = Field(True, validation_alias=env("JOBYARD_NOTIFICATIONS"))
