@@ -1,0 +1,56 @@
+"""Records with sensible values; a test names only what it is about."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from jobyard.ids import new_id
+from jobyard.store.records import (
+    Canceled,
+    Crashed,
+    ErrorInfo,
+    Failed,
+    Retrying,
+    Submission,
+    Succeeded,
+)
+
+if TYPE_CHECKING:
+    from jobyard.store.records import Claimed, Settlement
+
+BOOM = ErrorInfo("ValueError", "boom", "Traceback (most recent call last):\nValueError: boom\n")
+KINDS = ("succeeded", "failed", "retrying", "canceled", "crashed")
+
+
+def build_submission(**overrides: Any) -> Submission:
+    """A job of task ``noop`` on ``default``."""
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "task": "noop",
+        "queue": "default",
+        "payload": b"{}",
+        "timeout_seconds": 180,
+        "result_ttl_seconds": 3600,
+        "failure_ttl_seconds": 604_800,
+    }
+    return Submission(**{**values, **overrides})
+
+
+def build_settlement(kind: str, claimed: Claimed, **overrides: Any) -> Settlement:
+    """How ``claimed`` ended; ``kind`` is one of ``KINDS``."""
+    now = time.monotonic()
+    common = {"id": claimed.id, "token": claimed.token, "started": now, "ended": now}
+    match kind:
+        case "succeeded":
+            return Succeeded(**{**common, "result": b'"done"', **overrides})
+        case "failed":
+            return Failed(**{**common, "error": BOOM, **overrides})
+        case "retrying":
+            return Retrying(**{**common, "error": BOOM, "delay_seconds": 60.0, **overrides})
+        case "canceled":
+            return Canceled(**{**common, **overrides})
+        case "crashed":
+            return Crashed(**{**common, "error": BOOM, "budget": 3, **overrides})
+        case _:
+            raise ValueError(kind)

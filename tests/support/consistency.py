@@ -1,0 +1,137 @@
+"""What must be true of every job in the store at every moment, read from the raw keys."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from support.keyspace import NO_EXPIRY, dump
+
+if TYPE_CHECKING:
+    import redis
+
+    from jobyard.keys import Keys
+
+_STATUS_OF_PLACE = {
+    "queue": "queued",
+    "wip": "started",
+    "scheduled": "scheduled",
+    "finished": "finished",
+    "failed": "failed",
+    "canceled": "canceled",
+}
+_PLACE_OF_STATUS = {status: place for place, status in _STATUS_OF_PLACE.items()}
+_TERMINAL = ("finished", "failed", "canceled")
+_COUNTER_OF_PLACE = {"finished": "succeeded", "failed": "failed", "canceled": "canceled"}
+
+
+def verify(client: redis.Redis, keys: Keys) -> None:
+    """Asserts that every stored job is in exactly one place and every index agrees with it.
+
+    Holds for any keyspace that only the store's moves made and nothing was pruned from.
+    """
+    held = _Contents(dump(client), keys.prefix)
+    held.verify_places()
+    held.verify_holds()
+    held.verify_expiry()
+    held.verify_counters()
+    held.verify_index()
+
+
+def displaced(before: dict[str, Any], after: dict[str, Any], prefix: str) -> list[str]:
+    """What is wrong with jobs that changed between two dumps; empty when every move was whole.
+
+    A job either stayed as and where it was, or is in exactly the place that its status says. Keys
+    of a foreign type count as empty.
+    """
+    old, new = _Contents(before, prefix), _Contents(after, prefix)
+    wrong = []
+    for job_id in old.jobs.keys() & new.jobs.keys():
+        places, expected = new.places[job_id], old.places[job_id]
+        if old.jobs[job_id] != new.jobs[job_id]:
+            status = new.jobs[job_id]["status"]
+            expected = [(_PLACE_OF_STATUS[status], new.jobs[job_id]["origin"])]
+        if places != expected:
+            wrong.append(f"{job_id} is in {places}, not in {expected}")
+    return wrong
+
+
+class _Contents:
+    def __init__(self, values: dict[str, Any], prefix: str) -> None:
+        self.values = {name.removeprefix(f"{prefix}:"): value for name, value in values.items()}
+        self.jobs = {
+            name.removeprefix("job:"): {k.decode(): v.decode() for k, v in value[1].items()}
+            for name, value in self.values.items()
+            if name.startswith("job:") and value[0] == "hash"
+        }
+        self.queues = {job["origin"] for job in self.jobs.values()}
+        self.places = self._places()
+
+    def verify_places(self) -> None:
+        for job_id, job in self.jobs.items():
+            places = self.places[job_id]
+            assert len(places) == 1, f"job {job_id} ({job['status']}) is in {places or 'no place'}"
+            place, queue = places[0]
+            assert _STATUS_OF_PLACE[place] == job["status"], f"{job_id}: {place} {job['status']}"
+            assert queue == job["origin"], f"{job_id} of {job['origin']} is in {queue}"
+        strangers = self.places.keys() - self.jobs.keys()
+        assert not strangers, f"listed without a record: {strangers}"
+
+    def verify_holds(self) -> None:
+        listed = {
+            (member, queue) for queue in self.queues for member in self._members("wip", queue)
+        }
+        held = [
+            (member.decode(), queue.decode())
+            for name, value in self.values.items()
+            if name.startswith("yard:held:")
+            for member, queue in value[1].items()
+        ]
+        assert len(held) == len(set(held)), f"held twice: {held}"
+        assert set(held) == listed, f"held {held}, wip {listed}"
+        for member, _ in held:
+            job_id, _, token = member.rpartition(":")
+            assert self.jobs[job_id]["token"] == token, f"{member} is not the job's token"
+
+    def verify_expiry(self) -> None:
+        for job_id, job in self.jobs.items():
+            for name in (f"job:{job_id}", f"results:{job_id}"):
+                if name not in self.values:
+                    continue
+                expires = self.values[name][2] != NO_EXPIRY
+                assert expires is (job["status"] in _TERMINAL), f"{name} {job['status']} {expires}"
+
+    def verify_counters(self) -> None:
+        stored = Counter(job["origin"] for job in self.jobs.values())
+        for queue in self.queues:
+            counters = self._hash(f"yard:counters:{queue}")
+            assert int(counters.get("submitted", 0)) == stored[queue], (queue, counters)
+            for place, counter in _COUNTER_OF_PLACE.items():
+                ended = len(self._members(place, queue))
+                assert int(counters.get(counter, 0)) == ended, (queue, counter, counters)
+
+    def verify_index(self) -> None:
+        for queue in self.queues:
+            indexed = set(self._members("yard:jobs", queue))
+            stored = {job_id for job_id, job in self.jobs.items() if job["origin"] == queue}
+            assert indexed == stored, f"index of {queue}: {indexed ^ stored}"
+
+    def _places(self) -> dict[str, list[tuple[str, str]]]:
+        places: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for queue in self.queues:
+            for place in _STATUS_OF_PLACE:
+                for member in self._members(place, queue):
+                    job_id = member.rpartition(":")[0] if place == "wip" else member
+                    places[job_id].append((place, queue))
+        return places
+
+    def _members(self, place: str, queue: str) -> list[str]:
+        found = self.values.get(f"{place}:{queue}")
+        if found is None or found[0] not in ("list", "zset"):
+            return []
+        rows = found[1] if place == "queue" else [member for member, _ in found[1]]
+        return [row.decode() for row in rows]
+
+    def _hash(self, name: str) -> dict[str, str]:
+        found = self.values.get(name)
+        return {k.decode(): v.decode() for k, v in found[1].items()} if found else {}

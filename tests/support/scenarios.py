@@ -1,0 +1,203 @@
+"""Every writing script in a situation where it has something to do. Ids are fixed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jobyard.store import calls
+from jobyard.store.records import Idempotency, JournalEntry, TaskRecord
+from support.builders import build_settlement, build_submission
+from support.yard import LEASE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobyard.store.calls import Call
+    from support.yard import Yard
+
+NONCE = "01900000-0000-7000-8000-000000000000"
+TASK = TaskRecord(
+    name="noop",
+    schema={"type": "object"},
+    queue="default",
+    timeout_seconds=180,
+    result_ttl_seconds=3600,
+    failure_ttl_seconds=604_800,
+    retry={},
+    isolated=False,
+    description="does nothing",
+    version="1",
+)
+
+
+def submit(yard: Yard) -> Call[Any]:
+    yard.submit("old")
+    once = Idempotency("tenant:jobs", "key", "fingerprint")
+    jobs = [
+        build_submission(id="j1", idempotency=once),
+        build_submission(id="j2", delay_seconds=60.0),
+        build_submission(id="j3", queue="low"),
+    ]
+    return calls.submit(jobs)
+
+
+def fire(yard: Yard) -> Call[Any]:
+    tick = datetime(2026, 1, 1, tzinfo=UTC)
+    return calls.fire("nightly", tick, build_submission(id="cron-nightly-1"))
+
+
+def join(yard: Yard) -> Call[Any]:
+    return calls.join("w1", pool="default", slots=4, lease_seconds=LEASE_SECONDS)
+
+
+def renew(yard: Yard) -> Call[Any]:
+    yard.register("w1")
+    yard.claim_new("j1", "j2")
+    yard.cancel("j1")
+    return calls.renew("w1", lease_seconds=LEASE_SECONDS, busy=2)
+
+
+def claim(yard: Yard) -> Call[Any]:
+    yard.submit("j1", "j2")
+    yard.submit("j3", queue="low")
+    yard.join("w1")
+    return calls.claim("w1", NONCE, ("default", "low"), 10)
+
+
+def _settle(kind: str, **overrides: Any) -> Callable[[Yard], Call[Any]]:
+    def prepare(yard: Yard) -> Call[Any]:
+        yard.register("w1")
+        claimed = yard.claim_new("j1", "j2", "other")
+        ended = [build_settlement(kind, delivery, **overrides) for delivery in claimed[:2]]
+        return calls.settle("w1", ended)
+
+    return prepare
+
+
+def settle_canceling(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1")
+    yard.cancel("j1")
+    return calls.settle("w1", [build_settlement("retrying", claimed)])
+
+
+def settle_unkept(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1", result_ttl_seconds=0)
+    return calls.settle("w1", [build_settlement("succeeded", claimed)])
+
+
+def settle_second_attempt(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1")
+    yard.settle("retrying", claimed, delay_seconds=0)
+    [again] = yard.claim()
+    return calls.settle("w1", [build_settlement("failed", again)])
+
+
+def release(yard: Yard) -> Call[Any]:
+    claimed = yard.claim_new("j1", "j2", "other")
+    return calls.release("w1", [(delivery.id, delivery.token) for delivery in claimed[:2]])
+
+
+def release_too_often(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1")
+    for _ in range(10):
+        yard.release(claimed)
+        [claimed] = yard.claim()
+    return calls.release("w1", [(claimed.id, claimed.token)])
+
+
+def _expired(yard: Yard) -> None:
+    """Two dead workers, each with jobs of both queues, busy slots and mail."""
+    yard.register("w1", "w2")
+    yard.join("w1", "w2")
+    for worker in ("w1", "w2"):
+        for queue in ("default", "low"):
+            yard.submit(f"{worker}-{queue}", queue=queue)
+        yard.claim(worker, ("default", "low"))
+        yard.renew(worker, busy=2)
+    yard.cancel("w1-low")
+    yard.expire("w1", "w2")
+
+
+def reap(yard: Yard) -> Call[Any]:
+    _expired(yard)
+    yard.close_gap()
+    return calls.reap(lease_seconds=LEASE_SECONDS)
+
+
+def leave(yard: Yard) -> Call[Any]:
+    _expired(yard)
+    return calls.leave("w1")
+
+
+def promote(yard: Yard) -> Call[Any]:
+    for queue in ("default", "low", "other"):
+        yard.submit(f"{queue}-1", f"{queue}-2", queue=queue, delay_seconds=60.0)
+        yard.make_due(f"{queue}-1", queue=queue)
+    return calls.promote()
+
+
+def cancel(yard: Yard) -> Call[Any]:
+    yard.claim_new("running")
+    yard.submit("waiting", "other")
+    yard.submit("delayed", queue="low", delay_seconds=60.0)
+    return calls.cancel(["waiting", "running", "delayed", "missing"])
+
+
+def cancel_retrying(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1")
+    yard.settle("retrying", claimed)
+    return calls.cancel(["j1"])
+
+
+def prune(yard: Yard) -> Call[Any]:
+    for queue in ("default", "low"):
+        for kind in ("succeeded", "failed", "canceled"):
+            [claimed] = yard.claim_new(f"{queue}-{kind}", queue=queue)
+            yard.settle(kind, claimed)
+        for registry in ("finished", "failed", "canceled"):
+            key = yard.keys.registry(registry, queue)
+            yard.client.zadd(key, dict.fromkeys(yard.client.zrange(key, 0, -1), 1))
+        yard.claim_new(f"{queue}-long", queue=queue)
+        running = yard.keys.registry("wip", queue)
+        soon = dict.fromkeys(yard.client.zrange(running, 0, -1), yard.now_ms() // 1000 + 60)
+        yard.client.zadd(running, soon)
+    return calls.prune()
+
+
+def progress(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1")
+    return calls.progress("j1", claimed.token, b'{"percent":50}')
+
+
+def publish(yard: Yard) -> Call[Any]:
+    return calls.publish_tasks([TASK])
+
+
+SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
+    "submit": submit,
+    "fire": fire,
+    "join": join,
+    "renew": renew,
+    "claim": claim,
+    "settle succeeded": _settle("succeeded", journal=(JournalEntry("notes", "a line"),)),
+    "settle succeeded and not kept": settle_unkept,
+    "settle failed": _settle("failed"),
+    "settle retrying": _settle("retrying"),
+    "settle retrying at once": _settle("retrying", delay_seconds=0),
+    "settle canceled": _settle("canceled"),
+    "settle crashed": _settle("crashed"),
+    "settle crashed beyond the budget": _settle("crashed", budget=1),
+    "settle canceling": settle_canceling,
+    "settle the second attempt": settle_second_attempt,
+    "release": release,
+    "release too often": release_too_often,
+    "reap": reap,
+    "leave": leave,
+    "promote": promote,
+    "cancel": cancel,
+    "cancel retrying": cancel_retrying,
+    "prune": prune,
+    "progress": progress,
+    "publish": publish,
+}
