@@ -12,6 +12,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictFloat,
+    StrictInt,
     StrictStr,
     ValidationError,
     model_validator,
@@ -83,7 +85,7 @@ class _Entry(BaseModel):
     queue: Annotated[StrictStr, AfterValidator(lambda name: check_name(name, "queue"))] | None = (
         None
     )
-    every: StrictStr | int | float | None = None
+    every: StrictStr | StrictInt | StrictFloat | None = None
     cron: StrictStr | None = None
     timezone: StrictStr | None = None
     missed: Missed = Missed.SKIP

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SECOND = timedelta(seconds=1)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST_SECONDS = 366 * 86_400
 _INTERVAL = re.compile(r"(\d{1,9})\s*([smhd]?)")
 
 
@@ -88,15 +89,17 @@ def parse_every(text: str | float) -> Every:
     """An interval such as ``30``, ``"30s"``, ``"5m"``, ``"2h"`` or ``"1d"``.
 
     Raises:
-        ValueError: It is none, or not a whole number of seconds from 1 on.
+        ValueError: It is none, or not a whole number of seconds up to 366 days.
     """
     if isinstance(text, str):
         match = _INTERVAL.fullmatch(text.strip())
         seconds: float = int(match[1]) * _UNITS[match[2]] if match else 0
     else:
         seconds = text
-    if seconds < 1 or seconds != int(seconds):
-        raise ValueError(f"{text!r} is no interval: use whole seconds from 1 on, '30s', '5m', '1d'")
+    if not 1 <= seconds <= _LONGEST_SECONDS or seconds != int(seconds):
+        raise ValueError(
+            f"{text!r} is no interval: use whole seconds, '30s', '5m', '1d', at most 366 days"
+        )
     return Every(int(seconds))
 
 
