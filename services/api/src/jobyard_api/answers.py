@@ -1,0 +1,82 @@
+"""Shapes what the core returns into responses: one serialisation, no second validation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json, to_json
+from starlette.responses import Response
+
+from jobyard_api.models import Attempt, Job, Queue, Task, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobyard.states import State
+    from jobyard.store import records
+
+JSON = "application/json"
+
+
+def answer(
+    content: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Any model or plain value as JSON. NaN, which JSON lacks, becomes null."""
+    text = to_json(content, inf_nan_mode="null", serialize_unknown=True)
+    return Response(text, status, headers, JSON)
+
+
+def job_of(record: records.JobRecord) -> Job:
+    """A stored job."""
+    return Job.model_validate(record)
+
+
+def job_of_submission(submission: records.Submission, state: State) -> Job:
+    """A job that was stored this moment, without reading it back."""
+    now = datetime.now(UTC)
+    return Job(
+        id=submission.id,
+        task=submission.task,
+        queue=submission.queue,
+        state=state,
+        payload=from_json(submission.payload),
+        result=None,
+        error=None,
+        attempts=0,
+        progress=None,
+        tags=list(submission.tags),
+        created_at=now,
+        scheduled_for=_due(submission, now),
+        started_at=None,
+        ended_at=None,
+    )
+
+
+def attempt_of(record: records.Attempt) -> Attempt:
+    """One attempt of a job."""
+    return Attempt.model_validate(record)
+
+
+def task_of(record: records.TaskRecord) -> Task:
+    """A published task."""
+    return Task.model_validate(record)
+
+
+def queue_of(info: records.QueueInfo) -> Queue:
+    """One queue."""
+    return Queue.model_validate(info)
+
+
+def worker_of(info: records.WorkerInfo) -> Worker:
+    """One worker."""
+    return Worker.model_validate(info)
+
+
+def _due(submission: records.Submission, now: datetime) -> datetime | None:
+    if submission.run_at is not None and submission.run_at > now:
+        return submission.run_at.astimezone(UTC)
+    if submission.delay_seconds:
+        return now + timedelta(seconds=submission.delay_seconds)
+    return None

@@ -1,0 +1,65 @@
+"""Builds the application: the core in its lifespan, middleware, routes, errors, OpenAPI."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from jobyard.catalogue import record_of
+from jobyard.connection import connect_async
+from jobyard.registry import discover
+from jobyard.store import AsyncStore
+from jobyard_api import __version__, middleware, problems, routes
+from jobyard_api.body import Bounds
+from jobyard_api.catalogue import Catalogue
+from jobyard_api.openapi import SUMMARY, document
+from jobyard_api.yard import Yard
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from jobyard_api.settings import ApiSettings
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """The application; it opens nothing before its lifespan begins."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running_yard(settings) as yard:
+            app.state.yard = yard
+            yield
+
+    app = FastAPI(
+        title="Jobyard",
+        summary=SUMMARY,
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.bounds = Bounds(settings.max_json_depth, settings.max_json_values)
+    middleware.install(app, settings)
+    problems.install(app)
+    routes.install(app)
+    app.openapi = document(app)  # type: ignore[method-assign]  # the framework's documented way
+    return app
+
+
+@contextlib.asynccontextmanager
+async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
+    """The core over an open store, with the catalogue kept fresh; closes both."""
+    store = AsyncStore(connect_async(settings), settings.keys)
+    own = [record_of(task, settings) for task in discover(()).tasks()]
+    catalogue = Catalogue(store, own)
+    refresher = asyncio.create_task(catalogue.keep_fresh())
+    try:
+        yield Yard(store, catalogue)
+    finally:
+        refresher.cancel()
+        await asyncio.gather(refresher, return_exceptions=True)
+        await store.close()

@@ -1,0 +1,106 @@
+"""``jobyard-api``: reads the settings, binds the address, serves until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from jobyard.connection import connect_async, describe
+from jobyard.errors import ConfigurationError
+from jobyard.observability.logging import configure_logging, get_logger
+from jobyard_api import __version__
+from jobyard_api.application import create_app
+from jobyard_api.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WRONG_SETTINGS = 2
+BACKLOG = 2048
+
+_log = get_logger("jobyard_api")
+
+__all__ = ["create_app", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command. Exits with 2 and one line when settings or the address do not work."""
+    try:
+        settings = _settings(_parser().parse_args(arguments))
+        connect_async(settings)  # reads the URL and opens nothing
+        listener = bind(settings)
+    except ConfigurationError as error:
+        print(f"jobyard-api: {error}", file=sys.stderr)  # noqa: T201 - a command's last word
+        sys.exit(WRONG_SETTINGS)
+    serve(settings, listener)
+
+
+def bind(settings: ApiSettings) -> socket.socket:
+    """The listening socket.
+
+    Raises:
+        ConfigurationError: The address is taken or is none of this machine's.
+    """
+    host, port = settings.api_host, settings.api_port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"port {port} on {host} is in use. Stop what uses it, or choose another with "
+                "--port or JOBYARD_API_PORT."
+            ) from None
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}). Check --host and "
+            "--port, or JOBYARD_API_HOST and JOBYARD_API_PORT."
+        ) from None
+
+
+def serve(settings: ApiSettings, listener: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT; requests under way are finished."""
+    configure_logging("api", settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        lifespan="on",
+    )
+    host, port = listener.getsockname()[:2]
+    _log.info("api.started", url=f"http://{host}:{port}", store=describe(settings.redis_url))
+    uvicorn.Server(config).run(sockets=[listener])
+    _log.info("api.stopped")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jobyard-api",
+        description="Jobyard's REST API. Every setting is an environment variable, and may stand "
+        "in .env; the options below win over it.",
+        epilog="Settings: " + ", ".join(sorted(_variables())),
+    )
+    parser.add_argument("--host", help="address to listen on (JOBYARD_API_HOST, 127.0.0.1)")
+    parser.add_argument("--port", help="port to listen on (JOBYARD_API_PORT, 8000; 0 = any)")
+    parser.add_argument("--version", action="version", version=f"jobyard-api {__version__}")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> ApiSettings:
+    given = {"api_host": options.host, "api_port": options.port}
+    return ApiSettings.load(**{name: value for name, value in given.items() if value is not None})
+
+
+def _variables() -> list[str]:
+    aliases = (field.validation_alias for field in ApiSettings.model_fields.values())
+    return [str(getattr(alias, "choices", [alias])[0]).upper() for alias in aliases]
+
+
+if __name__ == "__main__":
+    main()

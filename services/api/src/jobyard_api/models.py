@@ -1,0 +1,261 @@
+"""What the ``/v1`` routes take and give, as Pydantic models."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from jobyard.queues import NAME_PATTERN
+from jobyard.retry import RetryPolicy
+from jobyard.states import State
+from jobyard_api.orders import Order
+from jobyard_api.problems import Problem
+
+if TYPE_CHECKING:
+    from jobyard.store.records import Idempotency
+
+MAX_BATCH = 100
+MAX_DELAY_SECONDS = 10 * 366 * 86_400
+MAX_TTL_SECONDS = 366 * 86_400
+MAX_TIMEOUT_SECONDS = 7 * 86_400
+
+
+def _text_only(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("use RFC 3339 text with an offset, as in 2030-01-31T09:00:00Z")  # noqa: TRY004
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=MAX_TTL_SECONDS)]
+
+
+class JobRequest(BaseModel):
+    """A job to be submitted. What is left out comes from the task."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"task": "add", "payload": {"a": 2, "b": 3}}]},
+    )
+
+    task: str = Field(description="Name of a task of GET /v1/tasks", max_length=64)
+    payload: dict[str, Any] = Field(
+        default_factory=dict, description="Must fit the task's JSON Schema"
+    )
+    queue: Name | None = Field(None, description="Default: the task's queue")
+    delay_seconds: float | None = Field(
+        None, strict=True, ge=0, le=MAX_DELAY_SECONDS, description="Run this much later"
+    )
+    run_at: Moment | None = Field(
+        None, description="Run at this time (RFC 3339 with offset); at once when it is past"
+    )
+    timeout_seconds: int | None = Field(None, strict=True, ge=1, le=MAX_TIMEOUT_SECONDS)
+    result_ttl_seconds: Seconds | None = Field(
+        None, description="How long a job that succeeded stays readable"
+    )
+    failure_ttl_seconds: Seconds | None = Field(
+        None, description="How long a job that failed or was cancelled stays readable"
+    )
+    retry: RetryPolicy | None = None
+    tags: list[Tag] = Field(default_factory=list, max_length=20)
+
+    @field_validator("run_at")
+    @classmethod
+    def _near(cls, value: datetime | None) -> datetime | None:
+        if value and value > datetime.now(UTC) + timedelta(seconds=MAX_DELAY_SECONDS):
+            raise ValueError("is more than ten years ahead")
+        return value
+
+    @model_validator(mode="after")
+    def _one_time(self) -> JobRequest:
+        if self.delay_seconds is not None and self.run_at is not None:
+            raise ValueError("give delay_seconds or run_at, not both")
+        return self
+
+    def order(self, idempotency: Idempotency | None) -> Order:
+        """The order that this request places."""
+        return Order(
+            task=self.task,
+            payload=self.payload,
+            queue=self.queue,
+            delay_seconds=self.delay_seconds,
+            run_at=self.run_at,
+            timeout_seconds=self.timeout_seconds,
+            result_ttl_seconds=self.result_ttl_seconds,
+            failure_ttl_seconds=self.failure_ttl_seconds,
+            retry=self.retry.to_json() if self.retry else None,
+            tags=tuple(self.tags),
+            idempotency=idempotency,
+        )
+
+
+# Each member is validated by itself, so that one wrong job does not refuse the others.
+BatchMember = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/JobRequest"})]
+
+
+class BatchRequest(BaseModel):
+    """Up to 100 jobs; each succeeds or fails by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[BatchMember] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class _Answer(BaseModel):
+    # NaN can stand in what foreign programs wrote into the store; JSON has no word for it.
+    model_config = ConfigDict(ser_json_inf_nan="null", from_attributes=True)
+
+
+class JobError(_Answer):
+    """Why the last attempt ended badly."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+class Job(_Answer):
+    """One request to run a task. Times are RFC 3339 in UTC."""
+
+    id: str
+    task: str
+    queue: str
+    state: State
+    payload: Any = Field(description="null when the record is not JSON")
+    result: Any
+    error: JobError | None
+    attempts: int = Field(description="Attempts that have ended")
+    progress: Any
+    tags: list[str]
+    created_at: datetime | None
+    scheduled_for: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class JobList(_Answer):
+    """A page of jobs, newest first."""
+
+    jobs: list[Job]
+    next_page_token: str | None = Field(description="null on the last page")
+
+
+class BatchResult(_Answer):
+    """What became of one job of a batch: ``job`` or ``problem`` is set, as ``status`` says."""
+
+    status: int
+    job: Job | None = None
+    problem: Problem | None = None
+
+
+class BatchResponse(_Answer):
+    """The outcomes, in the order of the request."""
+
+    results: list[BatchResult]
+
+
+class Attempt(_Answer):
+    """How one attempt ended."""
+
+    outcome: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker: str
+    error: JobError | None
+
+
+class AttemptList(_Answer):
+    """The attempts that have ended, newest first; the store keeps the last ones."""
+
+    attempts: list[Attempt]
+
+
+class Task(_Answer):
+    """A task as the processes that have it published it."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: str
+    description: str
+    queue: str
+    timeout_seconds: int
+    result_ttl_seconds: int
+    failure_ttl_seconds: int
+    retry: dict[str, Any]
+    isolated: bool
+    version: str
+    payload_schema: dict[str, Any] = Field(
+        alias="schema", description="JSON Schema 2020-12 of the payload"
+    )
+
+
+class TaskList(_Answer):
+    """All published tasks, by name."""
+
+    tasks: list[Task]
+
+
+class Queue(_Answer):
+    """How many jobs of a queue are in which state, and what ever happened to its jobs."""
+
+    name: str
+    queued: int
+    running: int
+    scheduled: int
+    blocked: int
+    succeeded: int
+    failed: int
+    canceled: int
+    workers: int
+    oldest_enqueued_at: datetime | None
+    counters: dict[str, int]
+
+
+class QueueList(_Answer):
+    """All queues, by name."""
+
+    queues: list[Queue]
+
+
+class Worker(_Answer):
+    """A worker process."""
+
+    name: str
+    state: str
+    queues: list[str]
+    pool: str
+    slots: int
+    busy: int
+    hostname: str
+    pid: int | None
+    version: str
+    born_at: datetime | None
+    last_heartbeat_at: datetime | None
+    succeeded: int
+    failed: int
+
+
+class WorkerList(_Answer):
+    """All registered workers, by name."""
+
+    workers: list[Worker]
+
+
+class Health(_Answer):
+    """``ok``, or the process is not ready."""
+
+    status: str

@@ -1,0 +1,69 @@
+"""What a request asks for, and the submission that comes of it. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobyard.ids import new_id
+from jobyard.store.records import Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from jobyard.store.records import Idempotency, TaskRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A job as somebody asks for it; what is None comes from the task."""
+
+    task: str
+    payload: Mapping[str, Any]
+    id: str = field(default_factory=new_id)
+    queue: str | None = None
+    delay_seconds: float | None = None
+    run_at: datetime | None = None
+    timeout_seconds: int | None = None
+    result_ttl_seconds: int | None = None
+    failure_ttl_seconds: int | None = None
+    retry: bytes | None = None
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    idempotency: Idempotency | None = None
+
+
+def submission_of(order: Order, task: TaskRecord) -> Submission:
+    """The submission for an order, with the task's defaults."""
+    return Submission(
+        id=order.id,
+        task=order.task,
+        queue=order.queue or task.queue,
+        payload=compact(order.payload),
+        timeout_seconds=_or(order.timeout_seconds, task.timeout_seconds),
+        result_ttl_seconds=_or(order.result_ttl_seconds, task.result_ttl_seconds),
+        failure_ttl_seconds=_or(order.failure_ttl_seconds, task.failure_ttl_seconds),
+        retry=_retry(task) if order.retry is None else order.retry,
+        delay_seconds=order.delay_seconds,
+        run_at=order.run_at,
+        meta=order.meta,
+        tags=order.tags,
+        description=order.description or order.task,
+        idempotency=order.idempotency,
+    )
+
+
+def compact(value: Any) -> bytes:
+    """JSON text without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict).encode()
+
+
+def _retry(task: TaskRecord) -> bytes:
+    return compact(task.retry) if task.retry else b""
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value

@@ -1,0 +1,212 @@
+"""Every kind of error that the API answers with: code, status, and the words of its page.
+
+``docs/errors/*.md`` is generated from this table, and ``/docs/errors/<code>`` shows the same text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The stable name of a kind of error."""
+
+    MALFORMED_JSON = "malformed-json"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    BODY_TOO_LARGE = "body-too-large"
+    UNSAFE_JSON = "unsafe-json"
+    INVALID_REQUEST = "invalid-request"
+    INVALID_PAYLOAD = "invalid-payload"
+    UNKNOWN_TASK = "unknown-task"
+    CLASSIC_UNKNOWN_TASK = "classic-unknown-task"
+    IDEMPOTENCY_CONFLICT = "idempotency-conflict"
+    JOB_NOT_FOUND = "job-not-found"
+    TASK_NOT_FOUND = "task-not-found"
+    PATH_NOT_FOUND = "path-not-found"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    JOB_ENDED = "job-ended"
+    STORE_UNAVAILABLE = "store-unavailable"
+    STORE_DATA = "store-data"
+    INTERNAL_ERROR = "internal-error"
+    BAD_REQUEST = "bad-request"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One kind of error. ``retryable``: the same request may succeed later, unchanged."""
+
+    code: Code
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+    retryable: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where the API shows the page of this kind; the ``type`` of the problem."""
+        return f"/docs/errors/{self.code}"
+
+
+def page_of(kind: ProblemType) -> str:
+    """The page of one kind of error as Markdown."""
+    again = "yes, unchanged" if kind.retryable else "no, change the request first"
+    return (
+        f"# {kind.title}\n\n"
+        f"| | |\n|---|---|\n| code | `{kind.code}` |\n| status | {kind.status} |\n"
+        f"| send it again? | {again} |\n\n"
+        f"## What happened\n\n{kind.meaning}\n\n## What to do\n\n{kind.remedy}\n"
+    )
+
+
+PROBLEM_TYPES: dict[Code, ProblemType] = {
+    kind.code: kind
+    for kind in (
+        ProblemType(
+            Code.MALFORMED_JSON,
+            400,
+            "The body is not JSON",
+            "The body is empty, is not UTF-8 or is not one complete JSON text. `detail` gives the "
+            "place.",
+            "Send one JSON object encoded in UTF-8.",
+        ),
+        ProblemType(
+            Code.BAD_REQUEST,
+            400,
+            "The request cannot be read",
+            "The request is not one that this server can take apart.",
+            "Compare the request with the reference at `/docs`.",
+        ),
+        ProblemType(
+            Code.CLASSIC_UNKNOWN_TASK,
+            400,
+            "Unknown task",
+            "The classic route `POST /submit-job` was given the name of a task that no process "
+            "has published. Nothing was stored.",
+            "Use one of the names that `GET /v1/tasks` lists.",
+        ),
+        ProblemType(
+            Code.JOB_NOT_FOUND,
+            404,
+            "No such job",
+            "No job of this id is stored. It never existed, or it ended and its time to live is "
+            "over.",
+            "Check the id. Give a longer `result_ttl_seconds` or `failure_ttl_seconds` when a job "
+            "must be readable for longer.",
+        ),
+        ProblemType(
+            Code.TASK_NOT_FOUND,
+            404,
+            "No such task",
+            "No process has published a task of this name.",
+            "Use one of the names that `GET /v1/tasks` lists. A task appears there when a worker "
+            "that has it starts.",
+        ),
+        ProblemType(
+            Code.PATH_NOT_FOUND,
+            404,
+            "No such path",
+            "The API has no resource at this path.",
+            "Compare the path with the reference at `/docs`.",
+        ),
+        ProblemType(
+            Code.METHOD_NOT_ALLOWED,
+            405,
+            "The path does not know this method",
+            "The path exists and takes other methods.",
+            "Use one of the methods of the `Allow` header.",
+        ),
+        ProblemType(
+            Code.JOB_ENDED,
+            409,
+            "The job has ended",
+            "A job that has ended cannot be cancelled. The member `state` says how it ended.",
+            "Nothing is left to cancel.",
+        ),
+        ProblemType(
+            Code.BODY_TOO_LARGE,
+            413,
+            "The body is too large",
+            "The body has more bytes than `JOBYARD_MAX_BODY_BYTES` allows (1 MiB unless set). It "
+            "was refused before it was read to its end.",
+            "Put large data elsewhere and send a reference to it.",
+        ),
+        ProblemType(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            415,
+            "The body's media type is not supported",
+            "The API reads `application/json` in UTF-8, not compressed.",
+            "Send the header `Content-Type: application/json`.",
+        ),
+        ProblemType(
+            Code.UNSAFE_JSON,
+            422,
+            "The body holds JSON that could not be read back",
+            "The body is JSON, but holds something that other programs could not read or would "
+            "read differently: `NaN` or `Infinity`, a number beyond 64 bits, half of a surrogate "
+            "pair, a key twice in one object, too deep a nesting or too many values. `errors` "
+            "points at each place.",
+            "Change these values. Send large numbers as strings.",
+        ),
+        ProblemType(
+            Code.INVALID_REQUEST,
+            422,
+            "The request does not fit",
+            "A field, parameter or header is missing, unknown or has a wrong value. `errors` names "
+            "each of them.",
+            "Correct the named fields.",
+        ),
+        ProblemType(
+            Code.INVALID_PAYLOAD,
+            422,
+            "The payload does not fit the task",
+            "The payload was checked against the task's JSON Schema before it was stored, and does "
+            "not fit. `errors` points at each mismatch. Nothing was stored.",
+            "Compare the payload with the schema at `GET /v1/tasks/{name}`.",
+        ),
+        ProblemType(
+            Code.UNKNOWN_TASK,
+            422,
+            "No task of that name",
+            "No process has published a task of the name in `task`. Nothing was stored.",
+            "Use one of the names that `GET /v1/tasks` lists; `detail` gives the nearest ones. A "
+            "task appears there when a worker that has it starts.",
+        ),
+        ProblemType(
+            Code.IDEMPOTENCY_CONFLICT,
+            422,
+            "The idempotency key was used for another request",
+            "A job was submitted under this key within the last 24 hours, with another body. "
+            "Nothing was stored.",
+            "Use a new key for a new request, and the same body when you repeat one.",
+        ),
+        ProblemType(
+            Code.INTERNAL_ERROR,
+            500,
+            "The API failed",
+            "The request met an error in the API itself. It is in the API's log under the "
+            "`request_id`.",
+            "Send the request again with an `Idempotency-Key`; report it with the `request_id`.",
+            retryable=True,
+        ),
+        ProblemType(
+            Code.STORE_DATA,
+            500,
+            "A key in the store has a foreign type",
+            "A key that belongs to Jobyard holds something else. Nothing was written. The API's "
+            "log names the key under the `request_id`.",
+            "The operator finds out who wrote the key, and renames or deletes it.",
+        ),
+        ProblemType(
+            Code.STORE_UNAVAILABLE,
+            503,
+            "The store does not answer",
+            "The store is away, starting, read-only or full. The request may or may not have "
+            "reached it.",
+            "Wait as long as the `Retry-After` header says and send the request again, with an "
+            "`Idempotency-Key` so that it creates one job only.",
+            retryable=True,
+        ),
+    )
+}

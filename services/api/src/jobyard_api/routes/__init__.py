@@ -1,0 +1,41 @@
+"""The routes: each parses, calls the core and shapes the answer. None knows the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard_api.routes import (
+    dashboard,
+    documentation,
+    health,
+    jobs,
+    queues,
+    tasks,
+    workers,
+)
+from jobyard_api.routes.classic import email, message_queue, metadata, notifications, priority
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_MODULES = (
+    jobs,
+    tasks,
+    queues,
+    workers,
+    health,
+    documentation,
+    dashboard,
+    notifications,
+    message_queue,
+    metadata,
+    priority,
+    email,
+)
+
+
+def install(app: FastAPI) -> None:
+    """Adds all routes and static files."""
+    for module in _MODULES:
+        app.include_router(module.router)
+    documentation.mount(app)

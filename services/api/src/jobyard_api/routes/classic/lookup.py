@@ -1,0 +1,24 @@
+"""How the classic routes find a job, and say that there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard_api.problem_types import Code
+from jobyard_api.problems import RefusalError
+
+if TYPE_CHECKING:
+    from jobyard.store.records import JobRecord
+    from jobyard_api.yard import Yard
+
+
+async def stored_job(yard: Yard, job_id: str) -> JobRecord:
+    """One job, whichever route submitted it.
+
+    Raises:
+        RefusalError: There is none; the words are those of the old systems.
+    """
+    record = await yard.find(job_id)
+    if record is None:
+        raise RefusalError(Code.JOB_NOT_FOUND, "Job not found")
+    return record

@@ -1,0 +1,158 @@
+"""The message queue: submit and cancel tasks, list jobs by how far they came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response  # noqa: TC002 - the framework reads it
+
+from jobyard.queues import NAME_PATTERN
+from jobyard.states import RQStatus, State
+from jobyard_api.answers import answer
+from jobyard_api.body import StrictRoute
+from jobyard_api.listing import Filter
+from jobyard_api.models import Name
+from jobyard_api.orders import Order
+from jobyard_api.problem_types import Code
+from jobyard_api.problems import RefusalError, documented
+from jobyard_api.routes.classic.lookup import stored_job
+from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
+from jobyard_api.routes.jobs import BODY_CODES
+
+if TYPE_CHECKING:
+    from jobyard.store.records import JobRecord
+    from jobyard_api.yard import Yard
+
+router = APIRouter(prefix="/app/tasks", tags=["classic"], route_class=StrictRoute)
+
+Queue = Annotated[str | None, Query(pattern=NAME_PATTERN)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class Received(BaseModel):
+    """A task to run."""
+
+    task: Annotated[str, Field(max_length=64)]
+    payload: dict[str, Any] = Field(default_factory=dict)
+    queue: Name | None = None
+
+
+class Withdrawn(BaseModel):
+    """A job to cancel."""
+
+    job_id: str
+
+
+class Status(BaseModel):
+    """A job and RQ's word for its state."""
+
+    job_id: str
+    status: RQStatus
+
+
+class JobSummaries(BaseModel):
+    """Jobs in one state, newest first."""
+
+    count: int
+    jobs: list[dict[str, Any]]
+
+
+@router.post(
+    "/receive",
+    operation_id="classic_receive",
+    response_model=Status,
+    responses=documented(*BODY_CODES, Code.UNKNOWN_TASK, Code.INVALID_PAYLOAD),
+)
+async def receive(request: Received, yard: TheYard) -> Response:
+    """Submit a task."""
+    order = Order(task=request.task, payload=request.payload, queue=request.queue)
+    placed = await yard.place(order)
+    return answer({"job_id": placed.job.id, "status": RQStatus.QUEUED})
+
+
+@router.post(
+    "/cancel",
+    operation_id="classic_cancel",
+    response_model=Status,
+    responses=documented(*BODY_CODES, Code.JOB_NOT_FOUND, Code.JOB_ENDED),
+)
+async def cancel(request: Withdrawn, yard: TheYard) -> Response:
+    """Cancel a job: one that waits will not start, one that runs is asked to stop."""
+    await stored_job(yard, request.job_id)
+    try:
+        await yard.cancel(request.job_id)
+    except RefusalError as refusal:
+        raise await _with_status(yard, request.job_id, refusal) from None
+    return answer({"job_id": request.job_id, "status": RQStatus.CANCELED})
+
+
+@router.get(
+    "/queued_jobs",
+    operation_id="classic_queued_jobs",
+    response_model=JobSummaries,
+    responses=documented(Code.INVALID_REQUEST),
+)
+async def queued_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+    """List jobs that wait."""
+    return await _jobs(yard, State.QUEUED, queue, limit)
+
+
+@router.get(
+    "/cancelled_jobs",
+    operation_id="classic_cancelled_jobs",
+    response_model=JobSummaries,
+    responses=documented(Code.INVALID_REQUEST),
+)
+async def cancelled_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+    """List jobs that were cancelled."""
+    return await _jobs(yard, State.CANCELED, queue, limit)
+
+
+@router.get(
+    "/finished_jobs",
+    operation_id="classic_finished_jobs",
+    response_model=JobSummaries,
+    responses=documented(Code.INVALID_REQUEST),
+)
+async def finished_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+    """List jobs that succeeded."""
+    return await _jobs(yard, State.SUCCEEDED, queue, limit)
+
+
+@router.get(
+    "/failed_jobs",
+    operation_id="classic_failed_jobs",
+    response_model=JobSummaries,
+    responses=documented(Code.INVALID_REQUEST),
+)
+async def failed_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+    """List jobs that failed."""
+    return await _jobs(yard, State.FAILED, queue, limit)
+
+
+async def _jobs(yard: Yard, state: State, queue: str | None, limit: int) -> Response:
+    found = await yard.list_jobs(Filter(queue, frozenset({state})), None, limit)
+    jobs = [_summary(record) for record in found.jobs]
+    return answer({"count": len(jobs), "jobs": jobs})
+
+
+def _summary(record: JobRecord) -> dict[str, Any]:
+    return {
+        "job_id": record.id,
+        "status": record.status,
+        "task": record.task,
+        "queue": record.queue,
+        "created_at": record.created_at,
+        "enqueued_at": record.enqueued_at,
+        "started_at": record.started_at,
+        "ended_at": record.ended_at,
+    }
+
+
+async def _with_status(yard: Yard, job_id: str, refusal: RefusalError) -> RefusalError:
+    """The refusal to cancel, with RQ's word for how the job ended."""
+    record = await stored_job(yard, job_id)
+    refusal.members["job_status"] = str(record.status)
+    return refusal

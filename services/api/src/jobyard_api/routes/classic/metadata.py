@@ -1,0 +1,134 @@
+"""Metadata-stamped submission, and the one status route that both old systems shared."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, StringConstraints
+from starlette.responses import Response  # noqa: TC002 - the framework reads it
+
+from jobyard.errors import UnknownTaskError
+from jobyard.states import RQStatus
+from jobyard_api.answers import answer
+from jobyard_api.idempotency import once
+from jobyard_api.models import Name
+from jobyard_api.orders import Order
+from jobyard_api.problem_types import Code
+from jobyard_api.problems import RefusalError, documented
+from jobyard_api.routes.classic.lookup import stored_job
+from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
+
+if TYPE_CHECKING:
+    from jobyard.store.records import JobRecord
+    from jobyard_api.yard import Yard
+
+TAGS = ("api", "v1")
+TIMEOUT_SECONDS = 900
+RESULT_TTL_SECONDS = 3_600
+FAILURE_TTL_SECONDS = 86_400
+
+router = APIRouter(tags=["classic"])
+
+
+class StampedRequest(BaseModel):
+    """A task to run; ``request_id`` makes repeats of the request harmless."""
+
+    task: Annotated[str, Field(max_length=64)]
+    payload: dict[str, Any] = Field(default_factory=dict)
+    queue: Name | None = None
+    request_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+
+
+class Receipt(BaseModel):
+    """The job that was submitted, and when."""
+
+    job_id: str
+    status: RQStatus
+    submitted_at: datetime
+
+
+class StampedJob(BaseModel):
+    """A job with what its submission stamped on it."""
+
+    job_id: str
+    status: RQStatus
+    meta: dict[str, Any]
+    enqueued_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    result: Any
+    exc_info: str | None
+
+
+async def submit_stamped(request: StampedRequest, yard: Yard) -> Response:
+    """Submit a task; its job carries the metadata of the request."""
+    try:
+        placed = await yard.place(_order(request))
+    except UnknownTaskError:
+        detail = f"Unknown task: {request.task}"
+        raise RefusalError(Code.CLASSIC_UNKNOWN_TASK, detail) from None
+    return answer(_receipt(await stored_job(yard, placed.job.id)))
+
+
+@router.get(
+    "/job-status/{job_id}",
+    operation_id="classic_job_status",
+    response_model=StampedJob,
+    responses=documented(Code.JOB_NOT_FOUND),
+)
+async def job_status(job_id: JobId, yard: TheYard) -> Response:
+    """Read a job in RQ's words; ``result`` once finished, ``exc_info`` once failed."""
+    record = await stored_job(yard, job_id)
+    return answer(
+        {
+            "job_id": record.id,
+            "status": record.status,
+            "meta": record.meta,
+            "enqueued_at": record.enqueued_at,
+            "started_at": record.started_at,
+            "ended_at": record.ended_at,
+            "result": record.result if record.status is RQStatus.FINISHED else None,
+            "exc_info": _exc_info(record),
+        }
+    )
+
+
+def _order(request: StampedRequest) -> Order:
+    job_id = f"JOB-{uuid.uuid4()}"
+    submitted_at = datetime.now(UTC).isoformat()
+    return Order(
+        id=job_id,
+        task=request.task,
+        payload=request.payload,
+        queue=request.queue,
+        timeout_seconds=TIMEOUT_SECONDS,
+        result_ttl_seconds=RESULT_TTL_SECONDS,
+        failure_ttl_seconds=FAILURE_TTL_SECONDS,
+        tags=TAGS,
+        description=f"{request.task} submitted at {submitted_at}",
+        idempotency=once("submit-job", request.request_id, request),
+        meta={
+            "job_id": job_id,
+            "submitted_at": submitted_at,
+            "payload": request.payload,
+            "task_name": request.task,
+            "tags": list(TAGS),
+        },
+    )
+
+
+def _receipt(record: JobRecord) -> dict[str, Any]:
+    return {
+        "job_id": record.id,
+        "status": record.status,
+        "submitted_at": record.meta.get("submitted_at"),
+    }
+
+
+def _exc_info(record: JobRecord) -> str | None:
+    if record.status is not RQStatus.FAILED or record.error is None:
+        return None
+    return record.error.traceback or f"{record.error.type}: {record.error.message}"

@@ -1,0 +1,55 @@
+"""``/rq``: the queue dashboard. It reads and shows; it offers no action and unpickles nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse  # noqa: TC002 - the framework reads it
+from starlette.responses import Response  # noqa: TC002 - the framework reads it
+
+from jobyard.queues import NAME_PATTERN
+from jobyard_api.answers import answer, queue_of, worker_of
+from jobyard_api.dashboard import PAGE_SIZE, StateName, page_filter, row_of
+from jobyard_api.pages import static_page
+from jobyard_api.problem_types import Code
+from jobyard_api.problems import documented
+from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
+
+router = APIRouter(tags=["dashboard"])
+
+
+@router.get("/rq", include_in_schema=False)
+@router.get("/rq/", include_in_schema=False)
+async def dashboard() -> HTMLResponse:
+    """The page itself."""
+    return static_page("dashboard.html")
+
+
+@router.get(
+    "/rq/jobs/json", operation_id="dashboard_jobs", responses=documented(Code.INVALID_REQUEST)
+)
+async def dashboard_jobs(
+    yard: TheYard,
+    state: StateName = "all",
+    queue_name: Annotated[str, Query(pattern=NAME_PATTERN)] = "all",
+    page: Annotated[int, Query(ge=1, le=100)] = 1,
+) -> Response:
+    """One page of jobs, newest first, with RQ's status and ours."""
+    wanted = page_filter(state, queue_name)
+    found = await yard.list_jobs(wanted, None, page * PAGE_SIZE + 1)
+    rows = [row_of(record) for record in found.jobs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
+    more = len(found.jobs) > page * PAGE_SIZE
+    return answer({"jobs": rows, "page": page, "page_size": PAGE_SIZE, "has_next": more})
+
+
+@router.get("/rq/queues/json", operation_id="dashboard_queues", responses=documented())
+async def dashboard_queues(yard: TheYard) -> Response:
+    """All queues with their depths."""
+    return answer({"queues": [queue_of(info) for info in await yard.queues()]})
+
+
+@router.get("/rq/workers/json", operation_id="dashboard_workers", responses=documented())
+async def dashboard_workers(yard: TheYard) -> Response:
+    """All workers."""
+    return answer({"workers": [worker_of(info) for info in await yard.workers()]})

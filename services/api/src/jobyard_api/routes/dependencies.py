@@ -1,0 +1,20 @@
+"""What routes are given: the core, and parameters that several of them take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from jobyard_api.yard import Yard
+
+
+async def the_yard(request: Request) -> Yard:
+    """The core of this process."""
+    yard: Yard = request.app.state.yard
+    return yard
+
+
+TheYard = Annotated[Yard, Depends(the_yard)]
+JobId = Annotated[str, Path(description="Id of a job: letters, digits, '_' and '-'")]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Jobs on one page")]

@@ -1,0 +1,51 @@
+"""``/docs``, ``/redoc`` and the pages that problems point to. Everything is served from here."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from jobyard_api.pages import READER_POLICY, error_index, error_page, static_page
+from jobyard_api.problem_types import PROBLEM_TYPES, Code
+from jobyard_api.problems import RefusalError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+def mount(app: FastAPI) -> None:
+    """Serves our own files, and Swagger UI and ReDoc as ``fastapi-offline`` bundles them."""
+    app.mount("/static", StaticFiles(directory=str(files("jobyard_api") / "static")))
+    app.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")))
+
+
+@router.get("/docs")
+async def docs() -> HTMLResponse:
+    """Swagger UI."""
+    return static_page("docs.html", READER_POLICY)
+
+
+@router.get("/redoc")
+async def redoc() -> HTMLResponse:
+    """ReDoc."""
+    return static_page("redoc.html", READER_POLICY)
+
+
+@router.get("/docs/errors")
+async def errors() -> HTMLResponse:
+    """All kinds of errors."""
+    return error_index(PROBLEM_TYPES.values())
+
+
+@router.get("/docs/errors/{code}")
+async def error(code: str) -> HTMLResponse:
+    """One kind of error."""
+    if code not in set(Code):
+        raise RefusalError(Code.PATH_NOT_FOUND, f"No error has the code {code[:64]!r}.")
+    return error_page(PROBLEM_TYPES[Code(code)])

@@ -1,0 +1,139 @@
+"""``/v1/jobs``: submit, read, list, cancel."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response  # noqa: TC002 - the framework reads it
+
+from jobyard.queues import NAME_PATTERN
+from jobyard.states import State  # noqa: TC001 - the framework reads it
+from jobyard_api import models
+from jobyard_api.answers import answer, attempt_of, job_of
+from jobyard_api.batch import submit_batch
+from jobyard_api.body import StrictRoute
+from jobyard_api.idempotency import IdempotencyKey, once
+from jobyard_api.listing import Filter, place_of, token_of
+from jobyard_api.problem_types import Code
+from jobyard_api.problems import documented
+from jobyard_api.routes.dependencies import JobId, PageSize, TheYard  # noqa: TC001
+
+if TYPE_CHECKING:
+    from jobyard_api.yard import Placed
+
+BODY_CODES = (
+    Code.MALFORMED_JSON,
+    Code.BODY_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.UNSAFE_JSON,
+    Code.INVALID_REQUEST,
+)
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+
+Name = Annotated[str | None, Query(pattern=NAME_PATTERN)]
+
+
+@router.post(
+    "",
+    operation_id="submit_job",
+    status_code=HTTPStatus.CREATED,
+    response_model=models.Job,
+    responses={
+        200: {"model": models.Job, "description": "The job that this idempotency key made"},
+        **documented(
+            *BODY_CODES,
+            Code.UNKNOWN_TASK,
+            Code.INVALID_PAYLOAD,
+            Code.IDEMPOTENCY_CONFLICT,
+            Code.JOB_NOT_FOUND,
+        ),
+    },
+)
+async def submit_job(
+    request: models.JobRequest, yard: TheYard, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Submit a job. 201 means that it is stored."""
+    placed = await yard.place(request.order(once("jobs", idempotency_key, request)))
+    return created(placed)
+
+
+@router.post(
+    "/batch",
+    operation_id="submit_jobs",
+    status_code=HTTPStatus.MULTI_STATUS,
+    response_model=models.BatchResponse,
+    responses=documented(*BODY_CODES),
+)
+async def submit_jobs(
+    request: models.BatchRequest, yard: TheYard, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Submit up to 100 jobs; each is stored or refused by itself."""
+    results = await submit_batch(yard, request, idempotency_key)
+    return answer({"results": results}, HTTPStatus.MULTI_STATUS)
+
+
+@router.get(
+    "",
+    operation_id="list_jobs",
+    response_model=models.JobList,
+    responses=documented(Code.INVALID_REQUEST),
+)
+async def list_jobs(
+    yard: TheYard,
+    *,
+    queue: Name = None,
+    state: Annotated[list[State] | None, Query()] = None,
+    task: Name = None,
+    page_size: PageSize = 50,
+    page_token: str | None = None,
+) -> Response:
+    """List jobs, newest first: of one queue or all, in one state or several."""
+    wanted = Filter(queue, frozenset(state or ()), task)
+    page = await yard.list_jobs(wanted, place_of(page_token), page_size)
+    found = [job_of(record) for record in page.jobs]
+    return answer({"jobs": found, "next_page_token": token_of(page.next)})
+
+
+@router.get(
+    "/{job_id}",
+    operation_id="get_job",
+    response_model=models.Job,
+    responses=documented(Code.JOB_NOT_FOUND),
+)
+async def get_job(job_id: JobId, yard: TheYard) -> Response:
+    """Read a job with its result or error."""
+    return answer(job_of(await yard.job(job_id)))
+
+
+@router.get(
+    "/{job_id}/attempts",
+    operation_id="list_attempts",
+    response_model=models.AttemptList,
+    responses=documented(Code.JOB_NOT_FOUND),
+)
+async def list_attempts(job_id: JobId, yard: TheYard) -> Response:
+    """List the attempts of a job that have ended, newest first."""
+    record = await yard.job(job_id)
+    return answer({"attempts": [attempt_of(attempt) for attempt in record.history]})
+
+
+@router.post(
+    "/{job_id}/cancel",
+    operation_id="cancel_job",
+    response_model=models.Job,
+    responses=documented(Code.JOB_NOT_FOUND, Code.JOB_ENDED),
+)
+async def cancel_job(job_id: JobId, yard: TheYard) -> Response:
+    """Cancel a job. One that waits will not start; one that runs is asked to stop."""
+    return answer(job_of(await yard.cancel(job_id)))
+
+
+def created(placed: Placed) -> Response:
+    """201 for a new job, 200 for one that the idempotency key made before."""
+    headers = {"Location": f"/v1/jobs/{placed.job.id}"}
+    if placed.replayed:
+        return answer(placed.job, HTTPStatus.OK, {**headers, "Idempotent-Replayed": "true"})
+    return answer(placed.job, HTTPStatus.CREATED, headers)

@@ -1,0 +1,24 @@
+"""Settings of the API process, read once from the environment or ``.env``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobyard.settings import Settings, env
+
+
+class ApiSettings(Settings):
+    """What the API adds to the common settings."""
+
+    api_host: str = Field("127.0.0.1", min_length=1, validation_alias=env("JOBYARD_API_HOST"))
+    api_port: int = Field(8000, ge=0, le=65_535, validation_alias=env("JOBYARD_API_PORT"))
+    max_body_bytes: int = Field(
+        1_048_576, ge=1_024, le=67_108_864, validation_alias=env("JOBYARD_MAX_BODY_BYTES")
+    )
+    max_json_depth: int = Field(32, ge=3, le=128, validation_alias=env("JOBYARD_MAX_JSON_DEPTH"))
+    max_json_values: int = Field(100_000, ge=100, validation_alias=env("JOBYARD_MAX_JSON_VALUES"))
+    shutdown_seconds: int = Field(25, ge=1, validation_alias=env("JOBYARD_API_SHUTDOWN_SECONDS"))
+    # A client waits for the answer, so the API gives up sooner than the other processes.
+    redis_timeout_seconds: float = Field(
+        1.0, gt=0, validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS")
+    )

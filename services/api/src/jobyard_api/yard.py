@@ -1,0 +1,184 @@
+"""The core of the API: what its routes do, over the store and the catalogue. Knows no HTTP path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobyard.queues import JOB_ID_PATTERN
+from jobyard.store import calls
+from jobyard.store.records import CancelOutcome, SubmitStatus
+from jobyard_api.answers import job_of, job_of_submission
+from jobyard_api.listing import Filter, Listing, list_jobs
+from jobyard_api.orders import Order, submission_of
+from jobyard_api.problem_types import Code
+from jobyard_api.problems import FieldError, RefusalError
+from jobyard_api.submitter import Submitter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobyard.store import AsyncStore
+    from jobyard.store.records import (
+        Cursor,
+        JobRecord,
+        QueueInfo,
+        Submission,
+        Submitted,
+        TaskRecord,
+        WorkerInfo,
+    )
+    from jobyard_api.catalogue import Catalogue
+    from jobyard_api.models import Job
+
+_JOB_ID = re.compile(JOB_ID_PATTERN.rstrip("$") + r"\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A stored job; ``replayed`` when an earlier request with the same key stored it."""
+
+    job: Job
+    replayed: bool
+
+
+class Yard:
+    """Everything that a route can ask for."""
+
+    def __init__(self, store: AsyncStore, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._store = store
+        self._submitter = Submitter(self._submit)
+
+    async def place(self, order: Order) -> Placed:
+        """Checks and stores one job.
+
+        Raises:
+            UnknownTaskError, InvalidPayloadError: The order does not fit; nothing was stored.
+            RefusalError: Its idempotency key was used for another request.
+            StoreUnavailableError: The store cannot serve now.
+        """
+        submission = await self.prepare(order)
+        [submitted] = await self.commit([submission])
+        return await self.placed(submission, submitted)
+
+    async def place_together(self, orders: Sequence[Order]) -> list[Placed]:
+        """As ``place`` for several: all are stored in one call, or none is."""
+        submissions = [await self.prepare(order) for order in orders]
+        submitted = await self.commit(submissions)
+        pairs = zip(submissions, submitted, strict=True)
+        return [await self.placed(submission, outcome) for submission, outcome in pairs]
+
+    async def prepare(self, order: Order) -> Submission:
+        """The submission for an order, its payload checked against the task's schema.
+
+        Raises:
+            UnknownTaskError, InvalidPayloadError: The order does not fit.
+        """
+        task = await self.catalogue.get(order.task)
+        task.check(order.payload)
+        return submission_of(order, task.record)
+
+    async def commit(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        """Stores submissions in one call."""
+        return await self._submitter.submit(submissions) if submissions else []
+
+    async def placed(self, submission: Submission, submitted: Submitted) -> Placed:
+        """The job of one outcome.
+
+        Raises:
+            RefusalError: The idempotency key was used for another request, or its job is gone.
+        """
+        match submitted.status:
+            case SubmitStatus.CREATED:
+                return Placed(job_of_submission(submission, submitted.state), replayed=False)
+            case SubmitStatus.CONFLICT:
+                raise _conflict()
+            case SubmitStatus.EXISTS:
+                return Placed(job_of(await self.job(submitted.id)), replayed=False)
+            case SubmitStatus.REPLAYED:
+                return Placed(job_of(await self.job(submitted.id)), replayed=True)
+
+    async def find(self, job_id: str) -> JobRecord | None:
+        """One stored job, None when there is none of that id."""
+        return await self._store.run(calls.read(job_id)) if _JOB_ID.match(job_id) else None
+
+    async def job(self, job_id: str) -> JobRecord:
+        """One stored job.
+
+        Raises:
+            RefusalError: There is none of that id.
+        """
+        record = await self.find(job_id)
+        if record is None:
+            raise _not_found(job_id)
+        return record
+
+    async def cancel(self, job_id: str) -> JobRecord:
+        """Cancels a job that waits, asks a running one to stop; returns it as it is then.
+
+        Raises:
+            RefusalError: There is none of that id, or it has ended.
+        """
+        record = await self.job(job_id)
+        [(outcome, state)] = await self._store.run(calls.cancel([job_id]))
+        if outcome is CancelOutcome.ENDED:
+            raise _ended(str(state or record.state))
+        return await self.job(job_id)
+
+    async def list_jobs(self, wanted: Filter, before: Cursor | None, limit: int) -> Listing:
+        """One page of jobs, newest first."""
+        return await list_jobs(self._store, wanted, before, limit)
+
+    async def queues(self) -> list[QueueInfo]:
+        """Every queue, by name."""
+        return await self._store.run(calls.queues())
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Every registered worker, by name."""
+        return await self._store.run(calls.workers())
+
+    async def journal(self, name: str) -> list[str]:
+        """The last 1 000 lines of a journal, oldest first."""
+        return await self._store.run(calls.journal(name))
+
+    async def ping(self) -> None:
+        """Asks the store for a sign of life.
+
+        Raises:
+            StoreUnavailableError: It gives none.
+        """
+        await self._store.ping()
+
+    async def task(self, name: str) -> TaskRecord:
+        """One published task.
+
+        Raises:
+            UnknownTaskError: No process has published it.
+        """
+        return (await self.catalogue.get(name)).record
+
+    async def _submit(self, submissions: list[Submission]) -> list[Submitted]:
+        return await self._store.run(calls.submit(submissions))
+
+
+def _not_found(job_id: str) -> RefusalError:
+    return RefusalError(
+        Code.JOB_NOT_FOUND,
+        f"No job {job_id[:128]!r} is stored: it never was, or its time to live is over.",
+    )
+
+
+def _ended(state: str) -> RefusalError:
+    detail = f"The job has ended already: it {_VERBS.get(state, state)}."
+    return RefusalError(Code.JOB_ENDED, detail, members={"state": state})
+
+
+_VERBS = {"succeeded": "succeeded", "failed": "failed", "canceled": "was canceled"}
+
+
+def _conflict() -> RefusalError:
+    detail = "This idempotency key was used for another request: use a new one."
+    errors = [FieldError(header="Idempotency-Key", detail=detail)]
+    return RefusalError(Code.IDEMPOTENCY_CONFLICT, detail, errors=errors)
