@@ -70,13 +70,18 @@ def build(settings: SchedulerSettings) -> Scheduler:
         [
             Promoter(store),
             Reaper(store, settings.lease_seconds),
-            Ticker(store, _schedules(settings), _now),
+            Ticker(store, schedules_of(settings), _now),
             Pruner(store),
         ]
     )
 
 
-def _schedules(settings: SchedulerSettings) -> list[Schedule]:
+def schedules_of(settings: SchedulerSettings) -> list[Schedule]:
+    """The built-in schedule and those of the file.
+
+    Raises:
+        ConfigurationError: The file is wrong.
+    """
     built_in = [_NOTIFICATION] if settings.notifications else []
     path = settings.schedules_file
     return check_unique(built_in + (load_schedules(path, _now()) if path else []))
