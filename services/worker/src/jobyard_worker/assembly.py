@@ -1,0 +1,52 @@
+"""Puts the parts of a worker together. The only place that knows all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard_worker.claimer import Claimer
+from jobyard_worker.execution import Execution
+from jobyard_worker.executors.isolated import Isolated
+from jobyard_worker.executors.thread import ThreadExecutor
+from jobyard_worker.link import Link
+from jobyard_worker.listener import Listener
+from jobyard_worker.loop import Parts
+from jobyard_worker.progress import Progress
+from jobyard_worker.releaser import Releaser
+from jobyard_worker.settler import Settler
+
+if TYPE_CHECKING:
+    from jobyard.registry import Registry
+    from jobyard.store import Store
+    from jobyard_worker.keeping import Keeping
+    from jobyard_worker.settings import WorkerSettings
+    from jobyard_worker.wake import Wake
+
+
+def assemble(
+    settings: WorkerSettings, registry: Registry, store: Store, keeping: Keeping, wake: Wake
+) -> Parts:
+    """The parts of a worker, its threads started."""
+    link = Link(store)
+    progress = Progress(link, wake)
+    execution = Execution(
+        registry,
+        Isolated(progress.report),
+        crash_budget=settings.crash_budget,
+        report=progress.report,
+    )
+    executor = ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)
+    listener = Listener(store, settings.queues, wake)
+    executor.start()
+    listener.start()
+    return Parts(
+        wake=wake,
+        link=link,
+        claimer=Claimer(link, settings.queues),
+        executor=executor,
+        listener=listener,
+        settler=Settler(link),
+        releaser=Releaser(link),
+        progress=progress,
+        keeping=keeping,
+    )

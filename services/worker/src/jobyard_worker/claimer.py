@@ -1,0 +1,49 @@
+"""Claims jobs so that a lost reply loses none of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard.ids import new_id
+from jobyard.store import calls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobyard.store.records import Claim
+    from jobyard_worker.link import Link
+
+
+class Claimer:
+    """Asks for jobs of the queues, in order. A claim without reply is repeated as it was."""
+
+    def __init__(self, link: Link, queues: Sequence[str]) -> None:
+        self._link = link
+        self._queues = tuple(queues)
+        self._unanswered: tuple[str, int] | None = None
+        self.may_find_more = True
+        """Whether the last claim was full, or something rang since."""
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether a claim was sent whose reply is not known."""
+        return self._unanswered is not None
+
+    def claim(self, worker: str, limit: int) -> Claim:
+        """Up to ``limit`` jobs.
+
+        Raises:
+            StoreUnavailableError: No reply; the next call asks for the same jobs again.
+        """
+        if self._unanswered is None:
+            self._unanswered = (new_id(), min(limit, calls.BATCH))
+        nonce, asked = self._unanswered
+        claim = self._link.run(calls.claim(worker, nonce, self._queues, asked))
+        self._unanswered = None
+        self.may_find_more = len(claim.jobs) >= asked
+        return claim
+
+    def forget(self) -> None:
+        """The lease is lost and with it whatever an unanswered claim took."""
+        self._unanswered = None
+        self.may_find_more = True

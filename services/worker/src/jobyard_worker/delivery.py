@@ -1,0 +1,56 @@
+"""One job in the worker's hands, from its claim to its settlement."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobyard.store.records import Claimed
+
+
+class Delivery:
+    """A claimed job and what became of it here. The loop and the slot that runs it share it."""
+
+    __slots__ = (
+        "_cancelled", "is_canceled", "is_orphaned", "is_reported", "job", "progress", "stop",
+        "task",
+    )  # fmt: skip
+
+    def __init__(self, job: Claimed) -> None:
+        self.job = job
+        self.task = ""
+        """Its name, once the record was read."""
+        self.is_canceled = False
+        """Whether its job was asked to cancel."""
+        self.is_orphaned = False
+        """The lease was lost: the job is somebody else's now, and its outcome is not sent."""
+        self.progress = b""
+        """The newest that the task said of its progress, as JSON."""
+        self.is_reported = False
+        """Whether ``progress`` waits to be stored."""
+        self.stop: Callable[[str], None] | None = None
+        """Kills the child that runs it, with a reason; None while there is no child."""
+        self._cancelled: threading.Event | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Id and token."""
+        return self.job.id, self.job.token
+
+    def cancel(self) -> None:
+        """Its job was asked to cancel: a task in a thread is told, a child is killed."""
+        self.is_canceled = True
+        if self._cancelled is not None:
+            self._cancelled.set()
+        if self.stop is not None:
+            self.stop("canceled")
+
+    def cancel_event(self) -> threading.Event:
+        """What the task's context looks at; made only for tasks that ask for one."""
+        self._cancelled = threading.Event()
+        if self.is_canceled:
+            self._cancelled.set()
+        return self._cancelled

@@ -1,0 +1,41 @@
+"""When a stopping worker must have done what. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_MARGIN_SECONDS = 5.0
+_SHORT_GRACE_SECONDS = 10.0
+_LAST_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """A stop that began at ``since`` (``time.monotonic()``) and is over after ``grace_seconds``.
+
+    At ``let_go_at`` what still runs is given back; the rest of the grace is for telling the store.
+    At ``leave_at`` the process leaves, heard or not: the lease sees to what is left.
+    """
+
+    since: float
+    grace_seconds: float
+
+    @property
+    def let_go_at(self) -> float:
+        """Until then what runs may finish."""
+        if self.grace_seconds <= _SHORT_GRACE_SECONDS:
+            return self.since + self.grace_seconds / 2
+        return self.since + self.grace_seconds - _MARGIN_SECONDS
+
+    @property
+    def leave_at(self) -> float:
+        """The last moment at which the process is still here."""
+        return max(self.let_go_at, self.since + self.grace_seconds - _LAST_SECONDS)
+
+    def may_run(self, now: float) -> bool:
+        """Whether what runs may go on."""
+        return now < self.let_go_at
+
+    def may_stay(self, now: float) -> bool:
+        """Whether there is time to try the store again."""
+        return now < self.leave_at

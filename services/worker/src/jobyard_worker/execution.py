@@ -1,0 +1,152 @@
+"""Runs one delivery to its settlement. Whatever a task raises ends here, and nowhere else."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from jobyard.context import Context
+from jobyard.errors import JobCanceledError, ResultNotStorableError
+from jobyard.store.data import decode_data
+from jobyard.store.records import JournalEntry, Succeeded
+from jobyard_worker.outcome import Ending, describe, settlement_of, verdict_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from jobyard.registry import Registry
+    from jobyard.store.data import JobData
+    from jobyard.store.records import Settlement
+    from jobyard.task import Task
+    from jobyard_worker.delivery import Delivery
+    from jobyard_worker.executors.coroutines import Coroutines
+
+    class Isolation(Protocol):
+        """Runs a job where it can be killed."""
+
+        def run(self, delivery: Delivery, data: JobData, started: float) -> Succeeded | Ending:
+            """Blocks until the job ended."""
+            ...
+
+
+class Execution:
+    """Turns a delivery into a settlement; used by the slots of the thread executor."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        isolation: Isolation,
+        *,
+        crash_budget: int,
+        report: Callable[[Delivery], None],
+    ) -> None:
+        """``report`` is told that a delivery has new progress."""
+        self._registry = registry
+        self._isolation = isolation
+        self._crash_budget = crash_budget
+        self._report = report
+
+    def run(self, delivery: Delivery, coroutines: Coroutines) -> Settlement:
+        """Runs the job in this thread, or in a child; never raises."""
+        started = time.monotonic()
+        try:
+            end = self._attempt(delivery, coroutines, started)
+        except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
+            end = Ending(verdict_of(error), describe(error), started, time.monotonic())
+        if isinstance(end, Succeeded):
+            return end
+        return settlement_of(
+            delivery.job, end, crash_budget=self._crash_budget, random=random.random
+        )
+
+    def _attempt(
+        self, delivery: Delivery, coroutines: Coroutines, started: float
+    ) -> Succeeded | Ending:
+        if delivery.is_canceled:
+            raise JobCanceledError("canceled before it started")
+        data = decode_data(delivery.job.data)
+        delivery.task = data.task
+        task = self._registry.get(data.task)
+        if task.isolated or delivery.job.suspect:
+            return self._isolation.run(delivery, data, started)
+        return self._here(delivery, task, data.payload, coroutines, started)
+
+    def _here(
+        self,
+        delivery: Delivery,
+        task: Task,
+        payload: dict[str, Any],
+        coroutines: Coroutines,
+        started: float,
+    ) -> Succeeded:
+        arguments = task.payload.bind(payload)
+        context = None
+        if task.payload.context_parameter:
+            context = self._context(delivery, task)
+            arguments[task.payload.context_parameter] = context
+        value = task.function(**arguments)
+        if task.is_async:
+            value = coroutines.run(value)
+        ended = time.monotonic()
+        job = delivery.job
+        return Succeeded(
+            id=job.id,
+            token=job.token,
+            started=started,
+            ended=ended,
+            result=result_json(task.name, value),
+            journal=journal_of(context),
+        )
+
+    def _context(self, delivery: Delivery, task: Task) -> Context:
+        def keep(value: bytes) -> None:
+            delivery.progress = value
+            self._report(delivery)
+
+        job = delivery.job
+        return Context(
+            job_id=job.id,
+            task=task.name,
+            queue=job.queue,
+            attempt=job.attempts + 1,
+            token=job.token,
+            timeout_seconds=limit_of(job.timeout_seconds),
+            cancelled=delivery.cancel_event(),
+            report=keep,
+        )
+
+
+def limit_of(timeout_seconds: float | None) -> float | None:
+    """The time limit of a job: RQ writes -1 (or nothing) for none."""
+    return timeout_seconds if timeout_seconds is not None and timeout_seconds > 0 else None
+
+
+def result_json(task: str, value: Any) -> bytes:
+    """``value`` as JSON text.
+
+    Raises:
+        ResultNotStorableError: JSON cannot carry it; the message says what to return instead.
+    """
+    if value is None:
+        return b"null"
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise ResultNotStorableError(
+            f"Task {task!r} returned a {type(value).__name__} that JSON cannot carry ({error}). "
+            "Return dicts, lists, text, numbers, booleans, None, dates or pydantic models."
+        ) from None
+
+
+def journal_of(context: Context | None) -> tuple[JournalEntry, ...]:
+    """The lines that a task left."""
+    if context is None:
+        return ()
+    return tuple(
+        JournalEntry(name, line.encode(errors="backslashreplace").decode())
+        for name, line in context.lines
+    )

@@ -1,0 +1,49 @@
+"""Everything that the worker has in its hands: claimed, and neither settled nor given back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard_worker.delivery import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jobyard.store.records import Claimed
+
+
+class Hands:
+    """Deliveries by token, in the order of their claims."""
+
+    def __init__(self) -> None:
+        self._by_token: dict[str, Delivery] = {}
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._by_token)
+
+    def take(self, jobs: Iterable[Claimed]) -> list[Delivery]:
+        """Takes claimed jobs that are not in hand yet: a repeated claim brings them again."""
+        new = [Delivery(job) for job in jobs if job.token not in self._by_token]
+        self._by_token.update((delivery.job.token, delivery) for delivery in new)
+        return new
+
+    def drop(self, deliveries: Iterable[Delivery]) -> None:
+        """They ended, or were given back."""
+        for delivery in deliveries:
+            self._by_token.pop(delivery.job.token, None)
+
+    def cancel(self, tokens: Sequence[str]) -> None:
+        """Their jobs were asked to cancel; tokens that are not here any more say nothing."""
+        for token in tokens:
+            delivery = self._by_token.get(token)
+            if delivery is not None and not delivery.is_canceled:
+                delivery.cancel()
+
+    def orphan(self) -> list[Delivery]:
+        """The lease over them is lost, or given up: returns them all, in order, and lets go."""
+        deliveries = list(self._by_token.values())
+        self._by_token.clear()
+        for delivery in deliveries:
+            delivery.is_orphaned = True
+        return deliveries

@@ -1,0 +1,126 @@
+"""The worker's side of its keeper: starts it, restarts it, tells it, and reads its mail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from pydantic_core import from_json, to_json
+
+from jobyard.observability.logging import get_logger
+from jobyard_worker.pulse import Pulse
+
+if TYPE_CHECKING:
+    from jobyard_worker.settings import WorkerSettings
+    from jobyard_worker.wake import Wake
+
+_log = get_logger(__name__)
+
+COMMAND = (sys.executable, "-P", "-m", "jobyard_worker.keeper")
+
+_LOOK_SECONDS = 0.2
+_GOODBYE_SECONDS = 2.0
+
+
+class Keeping:
+    """One keeper process at a time."""
+
+    def __init__(self, settings: WorkerSettings, wake: Wake) -> None:
+        self._settings = settings
+        self._wake = wake
+        self._worker = ""
+        self._pulse = Pulse.create()
+        self._process = self._spawn()
+        self._next_look = 0.0
+        self._mail: deque[dict[str, Any]] = deque()
+
+    def keep(self, worker: str) -> None:
+        """The lease of ``worker`` begins, or replaces one that was lost."""
+        is_first = not self._worker
+        self._worker = worker
+        if is_first:
+            self._introduce()
+        else:
+            self._tell({"worker": worker})
+
+    def beat(self, busy: int) -> None:
+        """The main loop goes round; ``busy`` slots run a job."""
+        self._pulse.beat(busy)
+
+    def tend(self) -> bool:
+        """Starts another keeper when this one is dead; True when it did."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + _LOOK_SECONDS
+        code = self._process.poll()
+        if code is None:
+            return False
+        _log.warning("keeper.died", exit_code=code)
+        self._close_pipes()
+        self._pulse.close()
+        self._pulse = Pulse.create()
+        self._process = self._spawn()
+        self._introduce()
+        return True
+
+    def mail(self) -> list[dict[str, Any]]:
+        """What the store left for the lease that is kept now."""
+        letters = [self._mail.popleft() for _ in range(len(self._mail))]
+        return [letter for letter in letters if letter.get("worker") == self._worker]
+
+    def dismiss(self) -> None:
+        """The lease was given back: the keeper leaves."""
+        self._tell({"goodbye": True})
+        self._close_pipes()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GOODBYE_SECONDS)
+        self._pulse.close()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+
+    def _introduce(self) -> None:
+        settings = self._settings
+        self._tell(
+            {
+                "worker": self._worker,
+                "pid": os.getpid(),
+                "prefix": settings.key_prefix,
+                "lease_seconds": settings.lease_seconds,
+                "stall_seconds": settings.stall_seconds,
+                "pulse": str(self._pulse.path),
+                "settings": settings.model_dump(include=_CONNECTION),
+            }
+        )
+        source = cast("BinaryIO", self._process.stdout)
+        threading.Thread(target=self._read, args=(source,), name="mail", daemon=True).start()
+
+    def _read(self, source: BinaryIO) -> None:
+        with suppress(ValueError, OSError):  # closed under us by a restart
+            for line in source:
+                self._mail.append(from_json(line))
+                self._wake.set()
+
+    def _tell(self, order: dict[str, Any]) -> None:
+        with suppress(OSError):  # it is dead; ``tend`` finds out
+            pipe = cast("BinaryIO", self._process.stdin)
+            pipe.write(to_json(order) + b"\n")
+            pipe.flush()
+
+    def _close_pipes(self) -> None:
+        with suppress(OSError):
+            cast("BinaryIO", self._process.stdin).close()
+
+
+_CONNECTION = {
+    "redis_url", "redis_ca", "redis_cert", "redis_key", "redis_timeout_seconds",
+}  # fmt: skip

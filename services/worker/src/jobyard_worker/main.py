@@ -1,0 +1,66 @@
+"""``jobyard-worker``: the composition root. Settings come from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import metadata
+
+from jobyard.errors import ConfigurationError
+from jobyard.observability.logging import configure_logging
+from jobyard_worker.keeping import Keeping
+from jobyard_worker.settings import WorkerSettings
+from jobyard_worker.wake import Wake
+
+_WRONG_SETTINGS = 2
+
+
+def main() -> None:
+    """Works until SIGTERM or SIGINT; exit code 2 and one line when a setting is wrong."""
+    _read_arguments()
+    try:
+        settings = WorkerSettings.load()
+        configure_logging("worker", settings)
+        _work(settings)
+    except ConfigurationError as error:
+        sys.stderr.write(f"jobyard-worker: {error}\n")
+        sys.exit(_WRONG_SETTINGS)
+
+
+def _work(settings: WorkerSettings) -> None:
+    wake = Wake()
+    keeping = Keeping(settings, wake)  # first: it starts while this process still imports
+    os.environ["RQ_KEY_PREFIX"] = settings.key_prefix  # RQ reads it when it is imported
+    from jobyard.connection import connect  # noqa: PLC0415 - as above
+    from jobyard_worker.worker import Worker  # noqa: PLC0415
+
+    worker = Worker(list(settings.queues), connection=connect(settings), settings=settings)
+    worker.serve(settings, keeping, wake)
+
+
+def _read_arguments() -> None:
+    parser = argparse.ArgumentParser(
+        prog="jobyard-worker",
+        description="Runs Jobyard's jobs.",
+        epilog=_help_of_settings(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {metadata.version('jobyard-worker')}"
+    )
+    parser.parse_args()
+
+
+def _help_of_settings() -> str:
+    lines = ["settings (environment variables or .env):"]
+    for field in WorkerSettings.model_fields.values():
+        alias = field.validation_alias
+        name = str(getattr(alias, "choices", ["?"])[0]).upper()
+        default = "" if field.default_factory else f" (default {field.default!r})"
+        lines.append(f"  {name}{default}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The one function that RQ sees: every job of ours calls it with a task's name and a payload.
+
+Our worker never calls it, it runs the task itself. A stock RQ worker on our queues does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rq import get_current_job
+
+from jobyard.context import Context
+from jobyard.registry import discover
+from jobyard.settings import Settings
+from jobyard_worker.execution import result_json
+from jobyard_worker.executors.coroutines import Coroutines
+
+if TYPE_CHECKING:
+    from jobyard.task import Task
+
+
+def perform(task: str, payload: dict[str, Any] | None = None) -> Any:
+    """Runs a registered task here and now; what it leaves in journals is not kept.
+
+    Raises:
+        UnknownTaskError: No task of that name is declared.
+        InvalidPayloadError: The payload does not fit.
+        ResultNotStorableError: JSON cannot carry the result.
+    """
+    found = discover(Settings.load().task_modules).get(task)
+    arguments = found.payload.bind(payload or {})
+    if found.payload.context_parameter:
+        arguments[found.payload.context_parameter] = _context(found)
+    value = found.function(**arguments)
+    if found.is_async:
+        value = Coroutines().run(value)
+    result_json(found.name, value)
+    return value
+
+
+def _context(task: Task) -> Context:
+    job = get_current_job()
+    return Context(
+        job_id=job.id if job else "",
+        task=task.name,
+        queue=job.origin if job else "",
+        timeout_seconds=job.timeout if job else None,
+    )

@@ -1,0 +1,39 @@
+"""The worker's own settings, on top of the common ones."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from jobyard.queues import check_name
+from jobyard.settings import Names, Settings, env, queue_list
+
+_BUILT_IN = ("high", "default", "low", "notifications")
+
+
+def _default_queues(fields: dict[str, Any]) -> tuple[str, ...]:
+    """The queues of the built-in tasks, and the configured default queue."""
+    return tuple(dict.fromkeys((*_BUILT_IN, fields.get("default_queue", "default"))))
+
+
+class WorkerSettings(Settings):
+    """Settings of ``jobyard-worker``; times in seconds."""
+
+    queues: Names = Field(default_factory=_default_queues, validation_alias=env("JOBYARD_QUEUES"))
+    pool: str = Field("default", validation_alias=env("JOBYARD_POOL"))
+    executor: Literal["thread"] = Field("thread", validation_alias=env("JOBYARD_EXECUTOR"))
+    concurrency: int = Field(8, ge=1, le=1000, validation_alias=env("JOBYARD_CONCURRENCY"))
+    grace_seconds: float = Field(30.0, gt=0, validation_alias=env("JOBYARD_GRACE_SECONDS"))
+    stall_seconds: float = Field(300.0, gt=0, validation_alias=env("JOBYARD_STALL_SECONDS"))
+    crash_budget: int = Field(3, ge=1, validation_alias=env("JOBYARD_CRASH_BUDGET"))
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return queue_list(value)
+
+    @field_validator("pool")
+    @classmethod
+    def _pool(cls, value: str) -> str:
+        return check_name(value, "pool")

@@ -1,0 +1,112 @@
+"""Tells the store how deliveries ended, in batches, until it has heard of each."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from jobyard.errors import StoreUnavailableError
+from jobyard.observability.logging import get_logger
+from jobyard.store import calls
+from jobyard.store.records import Settled, Succeeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jobyard.store.records import Settlement
+    from jobyard_worker.delivery import Delivery
+    from jobyard_worker.link import Link
+
+    Ended = tuple[Delivery, Settlement]
+
+_log = get_logger(__name__)
+
+_MOST_BYTES = 4 * 1024 * 1024
+"""Results in one call; more would hold the server, and the connection, for long."""
+
+
+class Settler:
+    """Keeps outcomes until they are stored. Nothing is dropped because the store is away."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._waiting: deque[Ended] = deque()
+
+    def __len__(self) -> int:
+        """Outcomes that the store has not confirmed."""
+        return len(self._waiting)
+
+    def add(self, ended: Iterable[Ended]) -> None:
+        """Takes outcomes in, in the order in which they came."""
+        self._waiting.extend(ended)
+
+    def forget(self) -> None:
+        """The lease is lost: the outcomes are stale and would be refused."""
+        self._waiting.clear()
+
+    def flush(self, worker: str) -> None:
+        """Settles all that waits.
+
+        Raises:
+            StoreUnavailableError: The store is away; what is not confirmed waits for the next try.
+        """
+        while self._waiting:
+            batch = self._next_batch()
+            self._settle(worker, batch)
+            for _ in batch:
+                self._waiting.popleft()
+
+    def _next_batch(self) -> list[Ended]:
+        batch: list[Ended] = []
+        size = 0
+        for ended in self._waiting:
+            size += _size_of(ended[1])
+            if batch and (size > _MOST_BYTES or len(batch) == calls.BATCH):
+                break
+            batch.append(ended)
+        return batch
+
+    def _settle(self, worker: str, batch: Sequence[Ended]) -> None:
+        try:
+            replies = self._link.run(calls.settle(worker, [ended[1] for ended in batch]))
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a job boundary: a bad record harms only itself
+            self._settle_apart(worker, batch, error)
+        else:
+            _report(batch, replies)
+
+    def _settle_apart(self, worker: str, batch: Sequence[Ended], error: Exception) -> None:
+        """The batch was refused as a whole: each alone, so that the good ones get through."""
+        if len(batch) > 1:
+            for ended in batch:
+                self._settle(worker, [ended])
+            return
+        job = batch[0][0].job
+        _log.error("job.unsettled", job_id=job.id, queue=job.queue, reason=str(error))
+
+
+def _size_of(settlement: Settlement) -> int:
+    return len(settlement.result) if isinstance(settlement, Succeeded) else 0
+
+
+def _report(batch: Sequence[Ended], replies: Sequence[Settled]) -> None:
+    for (delivery, settlement), reply in zip(batch, replies, strict=True):
+        if reply is Settled.STALE or reply is Settled.VANISHED:
+            _log.warning("job.refused", job_id=delivery.job.id, reason=reply.value)
+            continue
+        _report_end(delivery, settlement)
+
+
+def _report_end(delivery: Delivery, settlement: Settlement) -> None:
+    job = delivery.job
+    _log.info(
+        "job.finished",
+        job_id=job.id,
+        task=delivery.task,
+        queue=job.queue,
+        attempt=job.attempts + 1,
+        outcome=type(settlement).__name__.lower(),
+        duration_ms=round((settlement.ended - settlement.started) * 1000, 3),
+        result_ttl_seconds=job.result_ttl_seconds,
+    )
