@@ -36,7 +36,7 @@ EmailAddress = Annotated[
     str,
     Field(
         max_length=254,
-        pattern=r"^[^@\s<>,;:\x00-\x1f]+@[^@\s<>,;:\x00-\x1f]+\.[^@\s<>,;:.\x00-\x1f]+$",
+        pattern=r"^[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+$",
     ),
 ]
 """Text with the shape of an e-mail address; whether it exists only sending can tell."""

@@ -87,7 +87,11 @@ def declared() -> Mapping[str, Task]:
 
 @contextmanager
 def separate_declarations() -> Iterator[None]:
-    """For tests: what is declared inside the ``with`` is forgotten after it."""
+    """For tests: what is declared inside the ``with`` is forgotten after it.
+
+    A module that is first imported inside stays imported, but its tasks are forgotten too: import
+    it before.
+    """
     before = dict(_DECLARED)
     try:
         yield

@@ -29,8 +29,12 @@ def _checked(text: str, form: str, said: str) -> str:
 class Appointment(Payload):
     """What is to be remembered, and when."""
 
-    date: Annotated[str, Field(pattern=r"^\d{1,2}-\d{1,2}-\d{4}$"), AfterValidator(_in_calendar)]
-    time: Annotated[str, Field(pattern=r"^\d{1,2}:\d{2} ?[aApP][mM]$"), AfterValidator(_on_clock)]
+    date: Annotated[
+        str, Field(pattern=r"^[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}$"), AfterValidator(_in_calendar)
+    ]
+    time: Annotated[
+        str, Field(pattern=r"^[0-9]{1,2}:[0-9]{2} ?[aApP][mM]$"), AfterValidator(_on_clock)
+    ]
     description: Annotated[str, Field(max_length=2_000)]
 
 

@@ -1,0 +1,78 @@
+"""Opening the clients of the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobyard.connection import BLOCK_SECONDS, connect, connect_async, describe
+from jobyard.errors import ConfigurationError
+from jobyard.settings import Settings
+
+
+def options(**settings: Any) -> dict[str, Any]:
+    found: dict[str, Any] = connect(Settings.load(**settings)).connection_pool.connection_kwargs
+    return found
+
+
+def test_a_url_says_host_database_user_and_password() -> None:
+    found = options(redis_url="redis://me:secret@host:1234/5")
+
+    assert (found["host"], found["port"], found["db"]) == ("host", 1234, 5)
+    assert (found["username"], found["password"]) == ("me", "secret")
+
+
+def test_the_socket_waits_longer_than_a_blocking_read() -> None:
+    assert options()["socket_timeout"] > BLOCK_SECONDS
+
+
+def test_timeouts_are_the_settings() -> None:
+    assert options(redis_timeout_seconds=1.5)["socket_timeout"] == 1.5
+
+
+def test_tls_files_are_handed_over() -> None:
+    found = options(redis_url="rediss://host/0", redis_ca="ca.pem", redis_cert="c", redis_key="k")
+
+    assert (found["ssl_ca_certs"], found["ssl_certfile"], found["ssl_keyfile"]) == (
+        "ca.pem",
+        "c",
+        "k",
+    )
+
+
+def test_a_stale_connection_is_repeated_once_and_no_more() -> None:
+    assert options()["retry"].get_retries() == 1
+
+
+def test_sentinels_are_asked_for_the_master() -> None:
+    url = "redis+sentinel://me:pa%40ss@one:1,two/yard/3?sentinel_password=other"
+
+    client = connect(Settings.load(redis_url=url))
+
+    pool: Any = client.connection_pool
+    sentinels = [s.connection_pool.connection_kwargs for s in pool.sentinel_manager.sentinels]
+    assert pool.service_name == "yard"
+    assert (pool.connection_kwargs["db"], pool.connection_kwargs["password"]) == (3, "pa@ss")
+    assert [(s["host"], s["port"]) for s in sentinels] == [("one", 1), ("two", 26379)]
+    assert sentinels[0]["password"] == "other"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host", "host:6379", "redis+sentinel://host", "redis://host:port/0"]
+)
+@pytest.mark.parametrize("door", [connect, connect_async])
+def test_a_url_that_cannot_be_read_is_explained(url: str, door: Any) -> None:
+    with pytest.raises(ConfigurationError, match="JOBYARD_REDIS_URL"):
+        door(Settings.load(redis_url=url))
+
+
+def test_an_explanation_does_not_show_the_password() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connect(Settings.load(redis_url="http://me:secret@host"))
+
+    assert "secret" not in str(caught.value)
+
+
+def test_a_url_is_described_without_its_password() -> None:
+    assert describe("redis://me:secret@host:1/2") == "redis://host:1/2"

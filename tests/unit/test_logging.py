@@ -1,0 +1,237 @@
+"""Logs: one event a line, as JSON or for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from jobyard import Context
+from jobyard.observability.logging import configure_logging, get_logger
+
+Configure = Callable[..., BytesIO]
+
+
+@pytest.fixture
+def configure() -> Iterator[Configure]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def start(log_format: Literal["json", "console"] = "json", log_level: str = "info") -> BytesIO:
+        stream = BytesIO()
+        settings = SimpleNamespace(log_format=log_format, log_level=log_level)
+        configure_logging("worker", settings, stream)
+        return stream
+
+    yield start
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def events(stream: BytesIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_line_of_json(configure: Configure) -> None:
+    stream = configure()
+
+    get_logger("mine").info("job.finished", job_id="7", duration_ms=3)
+
+    (event,) = events(stream)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("timestamp"))
+    assert event == {
+        "level": "info",
+        "event": "job.finished",
+        "service": "worker",
+        "logger": "mine",
+        "job_id": "7",
+        "duration_ms": 3,
+    }
+
+
+def test_what_is_below_the_level_is_left_out(configure: Configure) -> None:
+    stream = configure(log_level="warning")
+
+    get_logger("mine").info("quiet")
+    logging.getLogger("library").info("quiet")
+    get_logger("mine").warning("loud")
+
+    assert [event["event"] for event in events(stream)] == ["loud"]
+
+
+def test_bound_context_is_on_every_line(configure: Configure) -> None:
+    stream = configure()
+
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        get_logger("mine").info("one")
+        logging.getLogger("library").info("two")
+
+    assert [event["request_id"] for event in events(stream)] == ["r-1", "r-1"]
+
+
+def test_a_jobs_logger_carries_the_job(configure: Configure) -> None:
+    stream = configure()
+    context = Context(job_id="j", task="greet", queue="high", attempt=2)
+
+    context.log.info("half.done")
+
+    (event,) = events(stream)
+    assert event["logger"] == "jobyard.tasks.greet"
+    assert (event["job_id"], event["queue"], event["attempt"]) == ("j", "high", 2)
+
+
+def test_the_standard_library_goes_the_same_way(configure: Configure) -> None:
+    stream = configure()
+
+    logging.getLogger("uvicorn.error").warning("port %d is busy", 80)
+
+    (event,) = events(stream)
+    assert (event["event"], event["level"]) == ("port 80 is busy", "warning")
+    assert (event["logger"], event["service"]) == ("uvicorn.error", "worker")
+
+
+def test_levels_that_others_invented_find_the_one_below(configure: Configure) -> None:
+    stream = configure()
+
+    logging.getLogger("library").log(25, "between")
+
+    assert events(stream)[0]["level"] == "info"
+
+
+def test_configuring_twice_does_not_log_twice(configure: Configure) -> None:
+    configure()
+    stream = configure()
+
+    logging.getLogger("library").warning("once")
+
+    assert len(events(stream)) == 1
+
+
+def test_warnings_are_logged(configure: Configure) -> None:
+    stream = configure()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("old thing", DeprecationWarning, stacklevel=1)
+
+    assert "old thing" in events(stream)[0]["event"]
+
+
+def test_an_exception_is_structured_text_in_its_line(configure: Configure) -> None:
+    stream = configure()
+
+    try:
+        _ = os.environ["JOBYARD_NOT_SET"]
+    except KeyError:
+        get_logger("mine").exception("it.failed")
+
+    (event,) = events(stream)
+    assert (event["exception"]["type"], event["exception"]["message"]) == (
+        "KeyError",
+        "'JOBYARD_NOT_SET'",
+    )
+    assert "test_logging.py" in event["exception"]["traceback"]
+
+
+def test_an_exception_of_the_standard_library_is_too(configure: Configure) -> None:
+    stream = configure()
+
+    logging.getLogger("library").error("it failed", exc_info=ValueError("x"))
+
+    assert events(stream)[0]["exception"]["type"] == "ValueError"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize(
+    "value", ["a\nb", "\ud800", float("nan"), object(), {1: object()}, b"\xff", None, "\x1b[31m"]
+)
+def test_any_value_makes_one_line(configure: Configure, log_format: str, value: object) -> None:
+    stream = configure(log_format)
+
+    get_logger("mine").info("event", value=value)
+
+    assert stream.getvalue().count(b"\n") == 1
+    assert b"\x1b" not in stream.getvalue()
+
+
+def test_a_value_that_contains_itself_makes_one_line(configure: Configure) -> None:
+    stream = configure()
+    value: list[object] = []
+    value.append(value)
+
+    get_logger("mine").info("event", value=value)
+
+    assert events(stream)[0]["value"] == "[[...]]"
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(), st.dictionaries(st.sampled_from("abc"), st.text()))
+def test_any_text_makes_one_line(configure: Configure, event: str, values: dict[str, str]) -> None:
+    stream = configure("console")
+
+    get_logger("mine").info(event, **values)
+
+    assert len(stream.getvalue().decode(errors="replace").splitlines()) == 1
+
+
+def test_a_console_line_has_time_level_event_and_values(configure: Configure) -> None:
+    stream = configure("console")
+
+    get_logger("mine").info("job.finished", job_id="7", text="two words")
+
+    line = stream.getvalue().decode()
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d\.\d{3} info    job\.finished job_id=7 text='two words'\n", line
+    )
+
+
+def test_a_traceback_is_readable_on_the_console(configure: Configure) -> None:
+    stream = configure("console")
+
+    get_logger("mine").error("it.failed", exc_info=ValueError("x"))
+
+    assert stream.getvalue().endswith(b"\nValueError: x\n")
+
+
+def test_lines_of_several_threads_do_not_mix(configure: Configure) -> None:
+    stream = configure()
+    log = get_logger("mine")
+
+    threads = [
+        threading.Thread(target=lambda: [log.info("x", filler="y" * 500) for _ in range(200)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(events(stream)) == 800
+
+
+def test_a_reader_that_went_away_stops_nobody(configure: Configure) -> None:
+    class Gone(BytesIO):
+        def write(self, _: object) -> int:  # type: ignore[explicit-override]
+            raise BrokenPipeError
+
+    settings = SimpleNamespace(log_format="json", log_level="info")
+    configure()
+    configure_logging("worker", settings, Gone())
+
+    get_logger("mine").info("nobody reads this")
