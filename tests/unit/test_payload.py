@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import jsonschema_rs
 import pytest
@@ -14,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from jobyard import ConfigurationError, Context, EmailAddress, InvalidPayloadError, Payload
 from jobyard.payload import PayloadShape, shape_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Thunk = Callable[[], int]
 
 
 class User(Payload):
@@ -296,7 +296,7 @@ def nan_default(a: float = float("nan")) -> None: ...
 def surrogate_default(a: str = "\ud800") -> None: ...
 
 
-def no_schema(a: type[int]) -> None: ...
+def no_schema(a: Thunk) -> None: ...
 
 
 def unresolved(a: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821, UP037
