@@ -6,10 +6,11 @@
 local WAITING = { queued = true, scheduled = true, deferred = true }
 
 local function cancel(id)
-  local job = fields(id, 'status', 'origin', 'worker_name', 'token')
+  local job = fields(id, 'status', 'origin', 'worker_name', 'token', 'cancel')
   if not job or not job[1] then return 'missing', '' end
   local status, queue, worker, token = job[1], job[2] or 'default', job[3], job[4]
   if status == 'started' and worker and token then
+    if job[5] == '1' then return 'canceling', status end
     redis.call('HSET', key('job', id), 'cancel', '1')
     redis.call('HSET', yard('mail', worker), id .. ':' .. token, 'cancel')
     event(queue, id, 'canceling')

@@ -33,10 +33,11 @@ end
 
 local claimed = {}
 local function take(id, queue)
+  if not string.match(id, '^[%w_-]+$') then return quarantine(id, queue, 'the id is not one of RQ') end
   local job = fields(id, unpack(WANTED))
   if job == false then return quarantine(id, queue, 'the job is not a hash') end
   if not job then return count(queue, 'vanished') end
-  if job[10] ~= 'queued' then return end
+  if job[10] ~= 'queued' then return pass_over(id, queue, job[10]) end
   if not job[1] then return quarantine(id, queue, 'the job has no data') end
   local token = string.format('%s-%03d', nonce, #claimed)
   job[4] = tostring((tonumber(job[4] or '') or 0) + 1)

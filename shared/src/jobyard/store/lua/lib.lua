@@ -69,6 +69,14 @@ local function later(command, name, ...)
   for _, argument in ipairs({ ... }) do arguments[#arguments + 1] = argument end
 end
 
+-- As HINCRBY, but a garbled number starts anew: it must not stop a call halfway.
+local function bump(name, field, by)
+  local reply = redis.pcall('HINCRBY', name, field, by)
+  if type(reply) == 'number' then return reply end
+  redis.call('HSET', name, field, by)
+  return by
+end
+
 local TALLY = {} -- queue → name → count, written once a call by flush_counts
 local function count(queue, name)
   local names = TALLY[queue] or {}
@@ -79,7 +87,7 @@ local function flush()
   for _, arguments in pairs(LATER) do redis.call(unpack(arguments)) end
   for queue, names in pairs(TALLY) do
     for name, number in pairs(names) do
-      redis.call('HINCRBY', yard('counters', queue), name, number)
+      bump(yard('counters', queue), name, number)
     end
   end
 end
@@ -133,12 +141,19 @@ local function keep(id, queue, registry, ttl)
   end
 end
 
+-- Whole seconds of a stored TTL, nil when it is no number (nan is not equal to itself).
+local function whole_ttl(text)
+  local ttl = tonumber(text or '')
+  if not ttl or ttl ~= ttl then return nil end
+  return math.floor(math.min(ttl, NEVER))
+end
+
 -- Ends a job; further field/value pairs are written along.
 local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled' }
 local function finish(id, queue, status, ended_ms, ...)
   local job = key('job', id)
   local ttls = redis.call('HMGET', job, 'result_ttl', 'failure_ttl')
-  local ttl = tonumber((status == 'finished' and ttls[1] or ttls[2]) or '')
+  local ttl = whole_ttl(ttls[status == 'finished' and 1 or 2])
   redis.call('HSET', job, 'status', status, 'ended_at', iso(ended_ms), ...)
   keep(id, queue, status, ttl or (status == 'finished' and 3600 or 604800))
   event(queue, id, STATE[status])
@@ -150,6 +165,14 @@ local function quarantine(id, queue, reason)
   redis.call('HSET', yard('dead', 'unreadable'), id,
     cjson.encode({ queue = queue, reason = reason, at = iso(NOW) }))
   count(queue, 'quarantined')
+end
+
+-- RQ's words (rq.job.JobStatus): a job of another one is where it belongs and is passed over.
+local STATUSES = { created = true, queued = true, started = true, scheduled = true, deferred = true,
+  ready_to_enqueue = true, rate_limited = true, finished = true, failed = true, stopped = true,
+  canceled = true }
+local function pass_over(id, queue, status)
+  if not STATUSES[status or ''] then quarantine(id, queue, 'the job has no known status') end
 end
 
 local function results_of(id, most)
@@ -194,7 +217,7 @@ local function store_new(at)
     local held = redis.call('GET', yard('idem', idem))
     if held then
       local fingerprint, first = string.match(held, '^(%S*) (.*)$')
-      return fingerprint == ARGV[at + 4] and 'replayed' or 'conflict', first, '', after
+      return fingerprint == ARGV[at + 4] and 'replayed' or 'conflict', first or '', '', after
     end
   end
   if redis.call('EXISTS', key('job', id)) == 1 then return 'exists', id, '', after end

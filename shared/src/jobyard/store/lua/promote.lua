@@ -11,7 +11,7 @@ local function promote(id, queue)
   local job = fields(id, 'status')
   if job == false then return quarantine(id, queue, 'the job is not a hash') end
   if not job then return count(queue, 'vanished') end
-  if job[1] ~= 'scheduled' then return end
+  if job[1] ~= 'scheduled' then return pass_over(id, queue, job[1]) end
   make_ready(id, queue, false)
   promoted = promoted + 1
 end

@@ -9,6 +9,7 @@ local limit, lease_ms, named = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local rescued, quarantined = 0, 0
 expect('zset', yard('lease'))
 expect('hash', yard('dead', 'unreadable'))
+if named ~= '' then expect('hash', yard('held', named)) end
 
 local function may_reap()
   if named ~= '' then return true end
@@ -41,29 +42,31 @@ local function held_by(worker)
   local flat, rows = redis.call('HGETALL', yard('held', worker)), {}
   for i = 1, #flat, 2 do
     local id, token = string.match(flat[i], '^(.*):([^:]*)$')
-    rows[#rows + 1] = { id = id, token = token, member = flat[i], queue = flat[i + 1] }
+    rows[#rows + 1] = { id = id or flat[i], token = token or '', member = flat[i], queue = flat[i + 1] }
   end
   table.sort(rows, function(a, b) return a.token > b.token end)
   return rows
 end
 
+-- A key of a foreign type is passed over here: the jobs are given back already.
 local function forget(worker)
-  local about = redis.call('HMGET', yard('worker', worker), 'pool', 'slots')
+  local about = redis.pcall('HMGET', yard('worker', worker), 'pool', 'slots')
   for slot = 0, (tonumber(about[2] or '') or 0) - 1 do
-    redis.call('ZREM', yard('busy', about[1] or 'default'), worker .. ':' .. slot)
+    redis.pcall('ZREM', yard('busy', about[1] or 'default'), worker .. ':' .. slot)
   end
   redis.call('ZREM', yard('lease'), worker)
   redis.call('DEL', yard('worker', worker), yard('mail', worker), key('worker', worker))
-  redis.call('SREM', key('workers'), key('worker', worker))
-  for _, queue in ipairs(redis.call('SMEMBERS', key('queues'))) do
+  redis.pcall('SREM', key('workers'), key('worker', worker))
+  for _, queue in ipairs(redis.pcall('SMEMBERS', key('queues'))) do
     local name = string.sub(queue, #PREFIX + 8)
-    redis.call('SREM', key('workers', name), key('worker', worker))
+    redis.pcall('SREM', key('workers', name), key('worker', worker))
   end
 end
 
 local gone, more = {}, 0
 local function reap(worker)
-  local rows = held_by(worker)
+  local sound, rows = pcall(held_by, worker)
+  if not sound then return end
   for _, row in ipairs(rows) do
     if not pcall(guard, row.queue) then return end -- left as it is until the queue's keys are mended
   end

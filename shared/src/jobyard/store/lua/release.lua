@@ -22,9 +22,9 @@ local function dead_letter(id, queue)
 end
 
 local function give_back(id, queue, cancel)
-  redis.call('HDEL', key('job', id), 'token', 'worker_name')
+  redis.call('HDEL', key('job', id), 'worker_name') -- the token stays: it tells a repeated call
   if cancel then return finish(id, queue, 'canceled', NOW) end
-  if redis.call('HINCRBY', key('job', id), 'releases', 1) > MOST then return dead_letter(id, queue) end
+  if bump(key('job', id), 'releases', 1) > MOST then return dead_letter(id, queue) end
   count(queue, 'released')
   make_ready(id, queue, true)
 end

@@ -9,13 +9,14 @@ expect('hash', yard('worker', worker))
 expect('hash', yard('mail', worker))
 expect('hash', key('worker', worker))
 
-local expiry = NOW + lease_ms
-redis.call('ZADD', yard('lease'), expiry, worker)
 local about = redis.call('HMGET', yard('worker', worker), 'pool', 'slots')
-local pool, slots = about[1] or 'default', tonumber(about[2] or '0')
+local pool, slots = about[1] or 'default', tonumber(about[2] or '') or 0
 if busy > slots then busy = slots end
 local slot_key = yard('busy', pool)
 expect('zset', slot_key)
+
+local expiry = NOW + lease_ms
+redis.call('ZADD', yard('lease'), expiry, worker)
 for slot = 0, slots - 1 do
   local member = worker .. ':' .. slot
   if slot < busy then redis.call('ZADD', slot_key, expiry, member)

@@ -41,13 +41,13 @@ local function apply(id, token, queue, at, cancel)
   if cancel and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
   remember(id, token, kind, started, ended, ARGV[at + 5], ARGV[at + 6])
   if kind == 'crashed' then
-    if redis.call('HINCRBY', job, 'crashes', 1) >= number then return finish(id, queue, 'failed', ended) end
+    if bump(job, 'crashes', 1) >= number then return finish(id, queue, 'failed', ended) end
     redis.call('HSET', job, 'suspect', '1')
-    redis.call('HDEL', job, 'token', 'worker_name')
+    redis.call('HDEL', job, 'worker_name') -- the token stays: it tells a repeated call
     count(queue, 'crashed')
     return make_ready(id, queue, true)
   end
-  redis.call('HINCRBY', job, 'attempts', 1)
+  bump(job, 'attempts', 1)
   if kind == 'retrying' then
     redis.call('HSET', job, 'started_at', iso(started))
     count(queue, 'retried')
@@ -87,8 +87,8 @@ for _ = 1, tonumber(ARGV[3]) do
 end
 flush()
 if redis.call('EXISTS', key('worker', worker)) == 1 then
-  redis.call('HINCRBY', key('worker', worker), 'successful_job_count', good)
-  redis.call('HINCRBY', key('worker', worker), 'failed_job_count', bad)
-  redis.call('HINCRBYFLOAT', key('worker', worker), 'total_working_time', seconds(worked))
+  bump(key('worker', worker), 'successful_job_count', good)
+  bump(key('worker', worker), 'failed_job_count', bad)
+  redis.pcall('HINCRBYFLOAT', key('worker', worker), 'total_working_time', seconds(worked))
 end
 return replies
