@@ -39,12 +39,21 @@ def test_a_repeated_settlement_is_known_as_such(yard: Yard, name: str) -> None:
     assert set(second) <= {Settled.AGAIN, Settled.VANISHED}
 
 
-@pytest.mark.parametrize("name", ["claim", "renew", "cancel", "publish", "progress", "join"])
+@pytest.mark.parametrize("name", ["claim", "renew", "publish", "progress", "join"])
 def test_the_second_of_two_equal_calls_says_the_same(yard: Yard, name: str) -> None:
     call = SCENARIOS[name](yard)
     first = yard.store.run(call)
 
     assert yard.store.run(call) == first
+
+
+def test_a_repeated_cancel_says_the_same_state(yard: Yard) -> None:
+    call = SCENARIOS["cancel"](yard)
+    first = yard.store.run(call)
+
+    second = yard.store.run(call)
+
+    assert [state for _, state in second] == [state for _, state in first]
 
 
 @pytest.mark.parametrize("name", sorted(MOVES_WITH_THE_CLOCK))
