@@ -33,7 +33,11 @@ def test_progress_is_reported_as_json() -> None:
     assert reports == [b'{"done":1,"of":3}']
 
 
-@pytest.mark.parametrize("value", [object(), "\ud800"])
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize("value", [object(), "\ud800", ENDLESS], ids=["object", "text", "cycle"])
 def test_progress_that_json_cannot_carry_is_refused(value: object) -> None:
     reports: list[bytes] = []
 

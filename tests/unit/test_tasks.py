@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING, Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ from jobyard.testing import run as run_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jobyard import Task
 
 TASKS = discover()
 
@@ -36,6 +39,28 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(name: str, payload: dict[str, Any], context: RecordingContext | None = None) -> Any:
     return run_task(TASKS.get(name), payload, context=context)
+
+
+@pytest.mark.parametrize("task", TASKS.tasks(), ids=lambda task: task.name)
+def test_every_task_publishes_a_valid_schema_and_says_what_it_does(task: Task) -> None:
+    assert jsonschema_rs.meta.is_valid(task.payload.schema)
+    assert task.description.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("send_fake_email", {"email": "nobody"}),
+        ("send_fake_email", {"email": "a@b.c\n"}),
+        ("send_email", {**MAIL, "subject": "a\nb"}),
+        ("schedule_appointment", {"date": "2024-09-12", "time": "11:00 am", "description": ""}),
+        ("sleep", {"seconds": 3_601}),
+        ("add", {"a": "1", "b": 2}),
+        ("random_number", {"lowest": 1.5, "highest": 2}),
+    ],
+)
+def test_a_bad_payload_is_refused_by_the_schema_alone(name: str, payload: dict[str, Any]) -> None:
+    assert not jsonschema_rs.is_valid(TASKS.get(name).payload.schema, payload)
 
 
 def test_echo_returns_whatever_it_gets() -> None:

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
 from jobyard.errors import JobCanceledError, JobTimeoutError, ResultNotStorableError
 from jobyard.queues import check_name
@@ -87,7 +87,7 @@ class Context:
         """
         try:
             text = to_json(value, inf_nan_mode="null")
-        except (PydanticSerializationError, UnicodeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ResultNotStorableError(
                 f"progress() takes what JSON can carry, not {type(value).__name__}: {error}"
             ) from None

@@ -21,7 +21,6 @@ from pydantic import (
 from pydantic_core import (
     CoreSchema,
     ErrorDetails,
-    PydanticSerializationError,
     core_schema,
     from_json,
     to_json,
@@ -251,7 +250,7 @@ def _check_default(signature: _Signature, name: str, default: Any) -> None:
         return
     try:
         from_json(to_json(default, inf_nan_mode="constants"), allow_inf_nan=False)
-    except (PydanticSerializationError, UnicodeError, ValueError):
+    except (ValueError, TypeError, RecursionError):
         raise signature.wrong(
             f"the default of {name!r} is {default!r}, which JSON cannot carry: use null, text, "
             "a number, true, false, a list or an object."

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from jobyard.context import Context
 from jobyard.errors import InvalidPayloadError, ResultNotStorableError
@@ -130,7 +130,7 @@ def _task_of(task: Task | TaskFunction[..., Any]) -> Task:
 def _check_storable(task: Task, result: Any) -> None:
     try:
         to_json(result, inf_nan_mode="null")
-    except (PydanticSerializationError, UnicodeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ResultNotStorableError(
             f"Task {task.name!r} returned {type(result).__name__}, which JSON cannot carry: {error}"
         ) from None
