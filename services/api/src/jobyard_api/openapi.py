@@ -74,11 +74,22 @@ def _build(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=_TAGS
     )
-    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    _drop_framework_errors(found)
+    schemas = found["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
     return found
+
+
+def _drop_framework_errors(found: dict[str, Any]) -> None:
+    """The framework documents its own 422 where a route did not name one; none can happen."""
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(name, None)
 
 
 if __name__ == "__main__":

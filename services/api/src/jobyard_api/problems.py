@@ -42,6 +42,11 @@ _STATUS_CODES = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Code.UNSUPPORTED_MEDIA_TYPE,
 }
 
+_DETAILS = {
+    Code.PATH_NOT_FOUND: "There is nothing at this path. See /docs for what there is.",
+    Code.METHOD_NOT_ALLOWED: "This path takes other methods: see the Allow header.",
+}
+
 _log = get_logger("jobyard_api")
 
 
@@ -219,7 +224,7 @@ def _store_unavailable(_: StoreUnavailableError) -> RefusalError:
 
 def _of_framework(error: HTTPException) -> RefusalError:
     code = _STATUS_CODES.get(HTTPStatus(error.status_code), Code.BAD_REQUEST)
-    return RefusalError(code, str(error.detail), headers=error.headers)
+    return RefusalError(code, _DETAILS.get(code, str(error.detail)), headers=error.headers)
 
 
 def _store_data(_: StoreDataError) -> RefusalError:

@@ -11,12 +11,18 @@ from jobyard_api.orders import Order
 
 
 def _date(text: str) -> str:
-    datetime.strptime(text, "%d-%m-%Y")  # noqa: DTZ007 - only asks whether there is such a day
+    try:
+        datetime.strptime(text, "%d-%m-%Y")  # noqa: DTZ007 - only asks whether there is such a day
+    except ValueError:
+        raise ValueError("there is no such day: use day-month-year, as in 12-09-2024") from None
     return text
 
 
 def _time(text: str) -> str:
-    datetime.strptime(text.upper().replace(" ", ""), "%I:%M%p")  # noqa: DTZ007 - as above
+    try:
+        datetime.strptime(text.upper().replace(" ", ""), "%I:%M%p")  # noqa: DTZ007 - as above
+    except ValueError:
+        raise ValueError("there is no such time on a 12-hour clock, as in 11:00 am") from None
     return text
 
 

@@ -17,13 +17,13 @@ from jobyard_api.idempotency import once
 from jobyard_api.models import Name
 from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
-from jobyard_api.problems import RefusalError, documented
+from jobyard_api.problems import FieldError, RefusalError, documented
 from jobyard_api.routes.classic.lookup import stored_job
 from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
 
 if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
-    from jobyard_api.yard import Yard
+    from jobyard_api.yard import Placed, Yard
 
 TAGS = ("api", "v1")
 TIMEOUT_SECONDS = 900
@@ -65,12 +65,12 @@ class StampedJob(BaseModel):
 
 async def submit_stamped(request: StampedRequest, yard: Yard) -> Response:
     """Submit a task; its job carries the metadata of the request."""
-    try:
-        placed = await yard.place(_order(request))
-    except UnknownTaskError:
-        detail = f"Unknown task: {request.task}"
-        raise RefusalError(Code.CLASSIC_UNKNOWN_TASK, detail) from None
-    return answer(_receipt(await stored_job(yard, placed.job.id)))
+    order = _order(request)
+    placed = await _place(yard, order)
+    if placed.replayed:
+        return answer(_receipt(await stored_job(yard, placed.job.id)))
+    submitted_at = order.meta["submitted_at"]
+    return answer({"job_id": order.id, "status": RQStatus.QUEUED, "submitted_at": submitted_at})
 
 
 @router.get(
@@ -118,6 +118,18 @@ def _order(request: StampedRequest) -> Order:
             "tags": list(TAGS),
         },
     )
+
+
+async def _place(yard: Yard, order: Order) -> Placed:
+    try:
+        return await yard.place(order)
+    except UnknownTaskError:
+        detail = f"Unknown task: {order.task}"
+        raise RefusalError(Code.CLASSIC_UNKNOWN_TASK, detail) from None
+    except RefusalError as refusal:
+        if refusal.code is Code.IDEMPOTENCY_CONFLICT:
+            refusal.errors = (FieldError(pointer="/request_id", detail=str(refusal.detail)),)
+        raise
 
 
 def _receipt(record: JobRecord) -> dict[str, Any]:
