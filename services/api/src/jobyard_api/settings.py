@@ -18,7 +18,7 @@ class ApiSettings(Settings):
     max_json_depth: int = Field(32, ge=3, le=128, validation_alias=env("JOBYARD_MAX_JSON_DEPTH"))
     max_json_values: int = Field(100_000, ge=100, validation_alias=env("JOBYARD_MAX_JSON_VALUES"))
     shutdown_seconds: int = Field(25, ge=1, validation_alias=env("JOBYARD_API_SHUTDOWN_SECONDS"))
-    # A client waits for the answer, so the API gives up sooner than the other processes.
+    # A client waits for the answer: the API gives up sooner, and counts this for a whole call.
     redis_timeout_seconds: float = Field(
         1.0, gt=0, validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS")
     )

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobyard.errors import StoreDataError
+from jobyard.errors import StoreDataError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LIMIT = 100
 """Submissions in one call; the store is never held for longer."""
 
+LIMIT_BYTES = 4 * 1024 * 1024
+"""Payloads in one call, unless one request alone has more."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Group:
@@ -24,6 +27,10 @@ class _Group:
 
     submissions: Sequence[Submission]
     outcome: asyncio.Future[list[Submitted]]
+
+    @property
+    def size(self) -> int:
+        return sum(len(one.payload) for one in self.submissions)
 
 
 class Submitter:
@@ -57,13 +64,14 @@ class Submitter:
             self._flight = None
 
     def _board(self) -> list[_Group]:
+        """The next requests in order, as many as fit in one call; the first one always does."""
         groups: list[_Group] = []
-        room = LIMIT
-        while self._waiting and len(self._waiting[0].submissions) <= room:
+        seats, weight = LIMIT, LIMIT_BYTES
+        while self._waiting and (not groups or _fits(self._waiting[0], seats, weight)):
             group = self._waiting.popleft()
             if not group.outcome.done():
                 groups.append(group)
-                room -= len(group.submissions)
+                seats, weight = seats - len(group.submissions), weight - group.size
         return groups
 
     async def _commit(self, groups: list[_Group]) -> None:
@@ -71,7 +79,11 @@ class Submitter:
             outcomes = await self._submit([one for group in groups for one in group.submissions])
         except StoreDataError as error:
             await self._blame(groups, error)
-        except BaseException as error:  # noqa: BLE001 - every waiting request gets the answer
+        except StoreUnavailableError as error:
+            # Those who wait behind this call would only wait as long again.
+            _fail([*groups, *self._waiting], error)
+            self._waiting.clear()
+        except Exception as error:  # noqa: BLE001 - a boundary: the request gets the error
             _fail(groups, error)
         else:
             _land(groups, outcomes)
@@ -85,6 +97,10 @@ class Submitter:
             await self._commit([group])
 
 
+def _fits(group: _Group, seats: int, weight: int) -> bool:
+    return len(group.submissions) <= seats and group.size <= weight
+
+
 def _land(groups: list[_Group], outcomes: list[Submitted]) -> None:
     position = 0
     for group in groups:
@@ -94,7 +110,7 @@ def _land(groups: list[_Group], outcomes: list[Submitted]) -> None:
         position = end
 
 
-def _fail(groups: list[_Group], error: BaseException) -> None:
+def _fail(groups: list[_Group], error: Exception) -> None:
     for group in groups:
         if not group.outcome.done():
             group.outcome.set_exception(error)
