@@ -89,7 +89,7 @@ def _explain(status: int, problem: dict[str, Any]) -> str:
     text = str(problem.get("detail") or problem.get("title") or "refused")
     errors = problem.get("errors")
     for error in errors if isinstance(errors, list) else []:
-        if isinstance(error, dict):
+        if isinstance(error, dict) and str(error.get("detail")) not in text:
             text += f"; {error.get('pointer', '')}: {error.get('detail', '')}"
     return f"{status}: {text}"
 

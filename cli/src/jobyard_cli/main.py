@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import version as installed_version
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobyard.errors import ConfigurationError, JobyardError
-from jobyard_cli.client import ApiClient
 from jobyard_cli.settings import ClientSettings, UpSettings
 from jobyard_cli.up import up as run_yard
 from jobyard_cli.watch import watch as follow
+
+if TYPE_CHECKING:
+    from jobyard_cli.client import ApiClient
 
 app = typer.Typer(
     help="Background jobs: the whole yard on this machine, and a client for its API.",
@@ -100,6 +102,9 @@ def version() -> None:
 
 
 def _client() -> ApiClient:
+    # Late: `jobyard up` does not wait for an HTTP client that it does not use.
+    from jobyard_cli.client import ApiClient  # noqa: PLC0415
+
     return ApiClient(str(ClientSettings.load().api_url))
 
 

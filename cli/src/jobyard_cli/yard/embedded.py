@@ -60,6 +60,7 @@ def store_program(directory: Path, port: int, lock_descriptor: int) -> Program:
         environment=dict(os.environ),
         stop_seconds=STOP_SECONDS,
         keep=(lock_descriptor,),
+        hint=f"see {directory}/server.log",
     )
 
 

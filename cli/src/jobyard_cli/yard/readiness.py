@@ -1,31 +1,23 @@
-"""What the yard asks before it says that it is ready: store, API, a worker of its own."""
+"""What the yard asks before it says that it is ready: the API's port, the store, the API."""
 
 from __future__ import annotations
 
+import http.client
 import socket
 import time
 from typing import TYPE_CHECKING
 
-import httpx
-
-from jobyard.connection import connect, describe
-from jobyard.errors import JobyardError, StoreDataError, StoreUnavailableError
-from jobyard.store import Store, calls
+from jobyard.errors import JobyardError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
-    from jobyard_cli.settings import UpSettings
-
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
+TIMEOUT_SECONDS = 2.0
 
 
 class PortTakenError(JobyardError):
     """Another process listens where the API should."""
-
-
-class StoreMissingError(JobyardError):
-    """The named server does not answer."""
 
 
 def check_port(host: str, port: int) -> None:
@@ -40,46 +32,30 @@ def check_port(host: str, port: int) -> None:
     except OSError as error:
         raise PortTakenError(
             f"The API cannot listen on {host}:{port} ({error.strerror}). Stop what listens there, "
-            f"or choose another port: jobyard up --port {port + 1}"
+            f"or choose another port: jobyard up --port {port % 65535 + 1}"
         ) from None
 
 
-def check_store(settings: UpSettings) -> None:
-    """Checks that the outside server answers.
-
-    Raises:
-        StoreMissingError: It does not.
-        ConfigurationError: Its URL cannot be read.
-    """
-    if reason := _store_trouble(settings):
-        raise StoreMissingError(
-            f"No store answers at {describe(settings.redis_url)} ({reason}). Start it, correct "
-            "JOBYARD_REDIS_URL, or leave that unset: then an embedded server is started"
-        )
-
-
-def store_answers(settings: UpSettings) -> bool:
-    """Whether the store takes commands."""
-    return not _store_trouble(settings)
-
-
-def api_is_ready(url: str) -> bool:
-    """Whether the API says that it is ready."""
+def store_answers(port: int) -> bool:
+    """Whether a store on this machine takes commands; it does not while it loads its data."""
     try:
-        return httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
         return False
 
 
-def worker_is_ready(settings: UpSettings, pids: Collection[int]) -> bool:
-    """Whether a worker of this machine with one of ``pids`` is registered."""
-    store = Store(connect(settings), settings.keys)
+def api_is_ready(host: str, port: int) -> bool:
+    """Whether the API says that it is ready."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
-        return any(worker.pid in pids for worker in store.run(calls.workers()))
-    except (StoreUnavailableError, StoreDataError):
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
         return False
     finally:
-        store.close()
+        connection.close()
 
 
 def wait_until(is_true: Callable[[], bool], seconds: float) -> bool:
@@ -90,15 +66,3 @@ def wait_until(is_true: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
-
-
-def _store_trouble(settings: UpSettings) -> str:
-    store = Store(connect(settings), settings.keys)
-    try:
-        store.ping()
-    except Exception as error:  # noqa: BLE001 - something that is no store may say anything
-        return str(error)
-    else:
-        return ""
-    finally:
-        store.close()

@@ -34,7 +34,10 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What a service runs. ``keep`` are descriptors that it inherits."""
+    """What a service runs. ``keep`` are descriptors that it inherits.
+
+    ``hint`` says where to look when it ends without a word.
+    """
 
     name: str
     stage: Stage
@@ -42,6 +45,7 @@ class Program:
     environment: Mapping[str, str]
     stop_seconds: float
     keep: tuple[int, ...] = ()
+    hint: str = "it said nothing"
 
 
 @dataclass(slots=True)

@@ -86,7 +86,5 @@ class Yard:
     def _refuse(self, service: Service) -> None:
         service.wait(time.monotonic())
         name, code = service.program.name, service.exit_code()
-        said = service.last_line or "it said nothing"
-        raise ServiceStoppedError(
-            f"{name} did not start ({describe_exit(code if code is not None else 0)}): {said}"
-        )
+        said = service.last_line or service.program.hint
+        raise ServiceStoppedError(f"{name} did not start ({describe_exit(code or 0)}): {said}")

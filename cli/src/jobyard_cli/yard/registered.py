@@ -1,0 +1,58 @@
+"""What the yard asks the store itself. Imported late: the Redis client must not delay the start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard.connection import connect, describe
+from jobyard.errors import JobyardError, StoreDataError, StoreUnavailableError
+from jobyard.store import Store, calls
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from jobyard_cli.settings import UpSettings
+
+
+class StoreMissingError(JobyardError):
+    """The named server does not answer."""
+
+
+def check_store(settings: UpSettings) -> None:
+    """Checks that the outside server answers.
+
+    Raises:
+        StoreMissingError: It does not.
+        ConfigurationError: Its URL cannot be read.
+    """
+    if reason := _trouble(settings):
+        raise StoreMissingError(
+            f"No store answers at {describe(settings.redis_url)} ({reason}). Start it, correct "
+            "JOBYARD_REDIS_URL, or leave that unset: then an embedded server is started"
+        )
+
+
+class Roll:
+    """The workers that are registered in the store."""
+
+    def __init__(self, settings: UpSettings) -> None:
+        self._store = Store(connect(settings), settings.keys)
+
+    def has_any(self, pids: Collection[int]) -> bool:
+        """Whether a worker with one of ``pids`` is registered."""
+        try:
+            return any(worker.pid in pids for worker in self._store.run(calls.workers()))
+        except (StoreUnavailableError, StoreDataError):
+            return False
+
+
+def _trouble(settings: UpSettings) -> str:
+    store = Store(connect(settings), settings.keys)
+    try:
+        store.ping()
+    except Exception as error:  # noqa: BLE001 - something that is no store may say anything
+        return str(error)
+    else:
+        return ""
+    finally:
+        store.close()
