@@ -168,6 +168,8 @@ def list_jobs(
     """
     score, last = (repr(before.score), before.id) if before else ("+inf", "")
     patterns = sorted({pattern for state in states for pattern in encoding.patterns(state)})
+    if states and not patterns:
+        patterns = ["none"]  # no stored job can have such a state
     sent = [queue, _source(states), score, last, limit, LOOKS, task or "", *patterns]
     return Call(script("list"), sent, _page)
 
@@ -201,7 +203,7 @@ def published_tasks() -> Call[list[TaskRecord]]:
     return Call(
         script("published"),
         [],
-        lambda reply: sorted((reading.task(row) for row in reply), key=lambda task: task.name),
+        lambda reply: sorted(filter(None, map(reading.task, reply)), key=lambda task: task.name),
     )
 
 

@@ -76,7 +76,7 @@ def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRe
         deliveries=_whole(fields.get(b"deliveries", b"")) or 0,
         crashes=_whole(fields.get(b"crashes", b"")) or 0,
         progress=_json(fields.get(b"progress")),
-        tags=tuple(_json(fields.get(b"tags")) or ()),
+        tags=_texts(fields.get(b"tags")),
         meta=_object(fields.get(b"meta")),
         tenant=_text(fields, b"tenant"),
         worker=_text(fields, b"worker_name"),
@@ -107,7 +107,10 @@ def queue(row: list[Any]) -> QueueInfo:
         canceled=row[7],
         workers=row[8],
         oldest_enqueued_at=_time(row[9]),
-        counters={name.decode(): int(value) for name, value in _mapping(row[10]).items()},
+        counters={
+            name.decode(errors="replace"): _whole(value) or 0
+            for name, value in _mapping(row[10]).items()
+        },
     )
 
 
@@ -131,9 +134,12 @@ def worker(row: list[Any]) -> WorkerInfo:
     )
 
 
-def task(text: bytes) -> TaskRecord:
-    """One published task."""
-    return TaskRecord(**json.loads(text))
+def task(text: bytes) -> TaskRecord | None:
+    """One published task; None when its entry is broken or of an incompatible version."""
+    try:
+        return TaskRecord(**json.loads(text))
+    except (TypeError, ValueError):
+        return None
 
 
 def _attempt(fields: dict[bytes, bytes]) -> Attempt:
@@ -171,7 +177,7 @@ def _traceback(packed: bytes) -> str:
 def _result(fields: dict[bytes, bytes]) -> Any:
     try:
         return json.loads(b64decode(fields.get(b"return_value", b"")) or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -197,8 +203,13 @@ def _text(fields: dict[bytes, bytes], name: bytes) -> str:
 def _json(text: bytes | None) -> Any:
     try:
         return json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+
+
+def _texts(text: bytes | None) -> tuple[str, ...]:
+    found = _json(text)
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
 
 
 def _object(text: bytes | None) -> dict[str, Any]:
@@ -222,7 +233,10 @@ def _whole(text: bytes) -> int | None:
 
 def _moment(text: bytes | None) -> datetime | None:
     seconds = _number(text or b"")
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _time(text: bytes | None) -> datetime | None:

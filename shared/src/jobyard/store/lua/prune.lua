@@ -2,7 +2,8 @@
 -- KEYS none  ARGV prefix, limit
 -- Returns how many were forgotten.
 
-local limit, pruned = tonumber(ARGV[2]), 0
+local limit, pruned, cursors = tonumber(ARGV[2]), 0, yard('pruner')
+expect('hash', cursors)
 local seconds = math.floor(NOW / 1000)
 
 local function forget(queue, registry)
@@ -23,8 +24,21 @@ local function refresh(queue)
   end
 end
 
+-- RQ's tools may empty a registry or delete a job before we do: the index must not keep ghosts.
+-- It is walked a chunk a call; the place reached is kept while there is more.
+local function sweep(queue)
+  local index, from = yard('jobs', queue), redis.call('HGET', cursors, queue) or '-inf'
+  local rows = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
+  for i = 1, #rows, 2 do
+    if redis.call('EXISTS', key('job', rows[i])) == 0 then redis.call('ZREM', index, rows[i]) end
+  end
+  if #rows == limit * 2 then redis.call('HSET', cursors, queue, rows[#rows])
+  elseif from ~= '-inf' then redis.call('HDEL', cursors, queue) end
+end
+
 each_queue(function(queue)
   for _, registry in ipairs({ 'finished', 'failed', 'canceled' }) do forget(queue, registry) end
   refresh(queue)
+  sweep(queue)
 end)
 return pruned
