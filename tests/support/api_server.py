@@ -1,0 +1,52 @@
+"""The API inside the test's process, on a real socket: quick to reach, one for each engine."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import uvicorn
+
+from jobyard_api.application import create_app
+from jobyard_api.main import bind
+from jobyard_api.settings import ApiSettings
+from support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.servers import StoreServer
+
+
+@contextlib.contextmanager
+def running_api(url: str, **overrides: object) -> Iterator[str]:
+    """Runs the API over the store at ``url``; yields its base URL."""
+    settings = ApiSettings.load(_env_file=None, redis_url=url, api_port=0, **overrides)
+    listener = bind(settings)
+    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        wait_for(lambda: server.started, 20, "the API does not start")
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def api_url(session_server: StoreServer) -> Iterator[str]:
+    """The API that all tests of one engine share."""
+    with running_api(session_server.url) as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def api(server: StoreServer, api_url: str) -> Iterator[httpx.Client]:
+    """A client of the API over an empty store."""
+    with httpx.Client(base_url=api_url, timeout=30) as client:
+        yield client

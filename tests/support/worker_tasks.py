@@ -1,0 +1,101 @@
+"""Tasks for the worker's own tests; ``support.worker_tasks`` in ``JOBYARD_TASK_MODULES``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from jobyard import Context, task
+from support.ledger import append
+
+
+@task
+def return_pid() -> int:
+    """The process that ran it."""
+    return os.getpid()
+
+
+@task(isolated=True)
+def return_pid_isolated() -> int:
+    """The process that ran it, which is a child."""
+    return os.getpid()
+
+
+@task(isolated=True)
+def isolated_journal(context: Context, line: str) -> str:
+    """Prints, reports progress, leaves a line."""
+    print("tasks may print")  # noqa: T201 - that is the point
+    context.progress({"half": True})
+    context.journal("isolated", line)
+    return line
+
+
+@task(isolated=True)
+def isolated_sleeper(context: Context, seconds: float) -> None:
+    """Sleeps without looking at anything; its start is on record."""
+    append("start", context.job_id, context.token, context.attempt)
+    time.sleep(seconds)
+    append("end", context.job_id, context.token, context.attempt)
+
+
+@task(isolated=True)
+def isolated_failer() -> None:
+    """Raises."""
+    raise ValueError("failed in the child")
+
+
+@task(isolated=True)
+def isolated_crasher(context: Context) -> None:
+    """Kills its own process."""
+    append("start", context.job_id, context.token, context.attempt)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task
+def unstorable() -> object:
+    """Returns what JSON cannot carry."""
+    return object()
+
+
+@task
+def surrogate_error() -> None:
+    """Raises a message that UTF-8 cannot carry."""
+    raise ValueError("lone \ud800 surrogate")
+
+
+@task
+def leave() -> None:
+    """Tries to end the process."""
+    sys.exit("not from a task")
+
+
+@task
+def fork_holder(seconds: float) -> None:
+    """Starts a process that inherits every pipe, and waits."""
+    subprocess.Popen(["sleep", str(seconds)], close_fds=False)
+    time.sleep(seconds)
+
+
+@task
+def report_often(context: Context, times: int) -> int:
+    """Reports progress in a tight loop."""
+    for step in range(times):
+        context.progress(step)
+    return times
+
+
+@task
+def thread_name() -> str:
+    """The slot that ran it."""
+    return threading.current_thread().name
+
+
+@task
+def order(context: Context, label: str) -> str:
+    """Writes a line, so that the order of the runs is on record."""
+    append("start", context.job_id, label, context.attempt)
+    return label
