@@ -7,6 +7,7 @@ from dataclasses import dataclass
 _MARGIN_SECONDS = 5.0
 _SHORT_GRACE_SECONDS = 10.0
 _LAST_SECONDS = 1.0
+_ASK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ class Drain:
     def may_run(self, now: float) -> bool:
         """Whether what runs may go on."""
         return now < self.let_go_at
+
+    def may_ask(self, now: float) -> bool:
+        """Whether to wait for a store that is away only to hear what a lost claim brought.
+
+        Not for long: whoever gives back what a dead worker held sees to that as well.
+        """
+        return now < min(self.since + _ASK_SECONDS, self.leave_at)
 
     def may_stay(self, now: float) -> bool:
         """Whether there is time to try the store again."""

@@ -282,15 +282,12 @@ class Loop:
     def _is_over(self) -> bool:
         if self._drain is None:
             return False
-        if not self._worker or not self._drain.may_stay(time.monotonic()):
+        now, parts = time.monotonic(), self._parts
+        if not self._worker or not self._drain.may_stay(now):
             return True
-        parts = self._parts
-        return not (
-            len(self._hands)
-            or len(parts.settler)
-            or len(parts.releaser)
-            or parts.claimer.is_unanswered
-        )
+        if len(self._hands) or len(parts.settler) or len(parts.releaser):
+            return False
+        return not (parts.claimer.is_unanswered and self._drain.may_ask(now))
 
     def _leave(self) -> None:
         """Says goodbye. Where the store does not hear it, the keeper says it after our end."""
