@@ -117,10 +117,10 @@ class AsyncStore:
             return await self.client.eval(script.text, 0, *arguments)
 
 
-_WAIT_CODES = (
+_WAIT_CODES = frozenset({
     "READONLY", "OOM", "LOADING", "MISCONF", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "WRONGPASS",
     "NOPERM", "BUSY", "TRYAGAIN", "CLUSTERDOWN",
-)  # fmt: skip
+})  # fmt: skip
 """Answers of a server that is there but cannot serve: wait, do not exit (windows W12, W13)."""
 
 
@@ -133,8 +133,12 @@ def translate(error: exceptions.RedisError) -> Exception:
         return StoreUnavailableError(f"The store does not answer: {message}")
     if any(code in message for code in ("YARDTYPE", "WRONGTYPE")):
         return StoreDataError(message)
-    if isinstance(error, exceptions.AuthenticationError) or message.startswith(_WAIT_CODES):
-        return StoreUnavailableError(f"The store refuses: {message}")
-    if isinstance(error, exceptions.OutOfMemoryError):
-        return StoreUnavailableError(f"The store is full: {message}")
+    if isinstance(error, exceptions.AuthenticationError) or _code(error) in _WAIT_CODES:
+        return StoreUnavailableError(f"The store refuses: {_code(error)} {message}")
     return error
+
+
+def _code(error: exceptions.RedisError) -> str:
+    """The first word of the server's answer; the client cuts it off the ones that it knows."""
+    code: str | None = getattr(error, "status_code", None)
+    return code or str(error).partition(" ")[0]

@@ -7,6 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+_FLAGS = {
+    **dict.fromkeys(("submit", "fire", "publish", "progress"), ""),
+    **dict.fromkeys(
+        ("read", "list", "queues", "workers", "published", "journal"), "flags=no-writes"
+    ),
+}
+_ALLOWED_WHEN_FULL = "flags=allow-oom"
+"""Everything else. A full server refuses single commands, not scripts: LPOP and ZREM pass, the HSET
+behind them does not, and the job between is lost. With a first line like this, a script runs whole
+or not at all. What takes work in is refused; what works it off, and so makes room, is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -22,6 +33,7 @@ def script(name: str) -> Script:
     """The script of ``lua/<name>.lua``."""
     folder = resources.files("jobyard.store") / "lua"
     parts = (folder / "lib.lua", folder / f"{name}.lua")
-    text = "\n".join(part.read_text(encoding="utf-8") for part in parts)
+    head = f"#!lua {_FLAGS.get(name, _ALLOWED_WHEN_FULL)}".rstrip()
+    text = "\n".join((head, *(part.read_text(encoding="utf-8") for part in parts)))
     digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return Script(name, text, digest)
