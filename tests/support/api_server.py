@@ -45,8 +45,15 @@ def api_url(session_server: StoreServer) -> Iterator[str]:
         yield base_url
 
 
-@pytest.fixture
-def api(server: StoreServer, api_url: str) -> Iterator[httpx.Client]:
-    """A client of the API over an empty store."""
+@pytest.fixture(scope="session")
+def api_client(api_url: str) -> Iterator[httpx.Client]:
+    """One client for all tests: to make one takes longer than most tests."""
     with httpx.Client(base_url=api_url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def api(server: StoreServer, api_client: httpx.Client) -> httpx.Client:
+    """A client of the API over an empty store."""
+    api_client.cookies.clear()
+    return api_client
