@@ -17,6 +17,10 @@ class YardRunsError(JobyardError):
     """Another yard holds this directory."""
 
 
+class NoDirectoryError(JobyardError):
+    """The yard's directory cannot be made or written."""
+
+
 class YardLock:
     """Held while in the ``with`` block, and longer by children that inherit ``descriptor``.
 
@@ -29,8 +33,7 @@ class YardLock:
         self.descriptor = -1
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        self.descriptor = self._open()
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -40,6 +43,16 @@ class YardLock:
         os.ftruncate(self.descriptor, 0)
         os.write(self.descriptor, f"{os.getpid()}\n".encode())
         return self
+
+    def _open(self) -> int:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise NoDirectoryError(
+                f"The yard keeps its data in {self._path.parent.resolve()}, which cannot be "
+                f"written ({error.strerror}). Start it in a directory of yours"
+            ) from None
 
     def __exit__(
         self,

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import IO, TYPE_CHECKING
 
+from jobyard.errors import JobyardError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -22,6 +24,10 @@ FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 30.0
 STEADY_SECONDS = 30.0
 """A process that lived so long is no crash loop; the next restart is quick again."""
+
+
+class NotRunnableError(JobyardError):
+    """A program of the yard cannot be run on this machine."""
 
 
 class Stage(IntEnum):
@@ -68,16 +74,12 @@ class Service:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts the process, out of reach of the terminal's Ctrl-C."""
-        self._process = subprocess.Popen(
-            self.program.command,
-            env=self.program.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=self.program.keep,
-        )
+        """Starts the process, out of reach of the terminal's Ctrl-C.
+
+        Raises:
+            NotRunnableError: The system does not run its command.
+        """
+        self._process = self._launch()
         self.guard.add(self._process.pid, self.program.stage)
         self._started_at, self._restart_at = time.monotonic(), None
         self._follow_output(self._process)
@@ -112,6 +114,21 @@ class Service:
             self._kill_group(self._process)
         self.guard.remove(self._process.pid)
         self._finish_output()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                self.program.command,
+                env=self.program.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=self.program.keep,
+            )
+        except OSError as error:
+            command = self.program.command[0]
+            raise NotRunnableError(f"{command} cannot be run ({error.strerror})") from None
 
     def _plan_restart(self, code: int) -> None:
         if self._process:
