@@ -14,23 +14,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-
-from support.servers import Engine, StoreServer  # noqa: E402
 
 from jobyard.connection import connect  # noqa: E402
 from jobyard.ids import new_id  # noqa: E402
 from jobyard.settings import Settings  # noqa: E402
 from jobyard.store import Store, calls  # noqa: E402
 from jobyard.store.records import Submission  # noqa: E402
+from support.servers import Engine, StoreServer  # noqa: E402
 
 QUEUE = "bench"
 SCRIPTS = Path(sys.executable).parent

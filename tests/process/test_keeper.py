@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobyard.states import State
 from jobyard.store import calls
@@ -45,8 +45,8 @@ def is_queued(store: Store, job_id: str) -> bool:
     return job is not None and job.state is State.QUEUED
 
 
-def renewals(client: redis.Redis, store: Store) -> list[float]:
-    return [expiry for _, expiry in client.zrange(store.keys.lease(), 0, -1, withscores=True)]
+def renewals(client: redis.Redis, store: Store) -> list[Any]:
+    return [worker[1] for worker in client.zrange(store.keys.lease(), 0, -1, withscores=True)]
 
 
 def wait_until_kept(client: redis.Redis, store: Store) -> None:

@@ -1,0 +1,122 @@
+"""What an exception means for a job."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobyard.errors import (
+    InvalidPayloadError,
+    JobCanceledError,
+    JobTimeoutError,
+    ResultNotStorableError,
+    UnknownTaskError,
+    UnreadableJobError,
+)
+from jobyard.retry import RetryPolicy
+from jobyard.store.records import Canceled, Claimed, Crashed, ErrorInfo, Failed, Retrying
+from jobyard_worker.outcome import Ending, Verdict, describe, settlement_of, verdict_of
+
+
+def build_claimed(**overrides: object) -> Claimed:
+    values: dict[str, object] = {
+        "id": "job",
+        "token": "token",
+        "queue": "default",
+        "data": b"",
+        "timeout_seconds": 60.0,
+        "attempts": 0,
+        "deliveries": 1,
+        "retry": b"",
+        "suspect": False,
+        "result_ttl_seconds": 60,
+        "meta": b"",
+        "enqueued_at": None,
+    }
+    return Claimed(**{**values, **overrides})  # type: ignore[arg-type]  # built from parts
+
+
+def end_as(verdict: Verdict, job: Claimed) -> object:
+    ending = Ending(verdict, ErrorInfo("E", "m"), started=1.0, ended=2.0)
+    return settlement_of(job, ending, crash_budget=3, random=lambda: 0.5)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (ValueError("x"), Verdict.FAILED),
+        (JobTimeoutError("x"), Verdict.FAILED),
+        (SystemExit(1), Verdict.FAILED),
+        (JobCanceledError("x"), Verdict.CANCELED),
+        (InvalidPayloadError("t", []), Verdict.FINAL),
+        (UnknownTaskError("t"), Verdict.FINAL),
+        (UnreadableJobError("x"), Verdict.FINAL),
+        (ResultNotStorableError("x"), Verdict.FINAL),
+    ],
+)
+def test_each_error_has_its_verdict(error: BaseException, verdict: Verdict) -> None:
+    assert verdict_of(error) is verdict
+
+
+def test_a_failure_is_retried_with_the_delay_of_its_number() -> None:
+    job = build_claimed(attempts=1, retry=RetryPolicy.fixed(1, 2, 4).to_json())
+
+    settlement = end_as(Verdict.FAILED, job)
+
+    assert isinstance(settlement, Retrying)
+    assert settlement.delay_seconds == 2
+
+
+def test_a_failure_beyond_the_retries_is_final() -> None:
+    job = build_claimed(attempts=3, retry=RetryPolicy.fixed(1, 2, 4).to_json())
+
+    assert isinstance(end_as(Verdict.FAILED, job), Failed)
+
+
+def test_a_policy_that_cannot_be_read_is_none() -> None:
+    assert isinstance(end_as(Verdict.FAILED, build_claimed(retry=b"{broken")), Failed)
+
+
+def test_hopeless_failures_ignore_the_policy() -> None:
+    job = build_claimed(retry=RetryPolicy.fixed(1).to_json())
+
+    assert isinstance(end_as(Verdict.FINAL, job), Failed)
+
+
+def test_a_cancel_is_no_failure() -> None:
+    assert isinstance(end_as(Verdict.CANCELED, build_claimed()), Canceled)
+
+
+def test_a_crash_carries_its_budget() -> None:
+    settlement = end_as(Verdict.CRASHED, build_claimed())
+
+    assert isinstance(settlement, Crashed)
+    assert settlement.budget == 3
+
+
+def test_message_and_traceback_are_bounded_and_the_end_of_the_traceback_is_kept() -> None:
+    def fall(depth: int) -> None:
+        if depth == 0:
+            raise ValueError("x" * 10_000)
+        (fall if depth % 2 else _other)(depth - 1)
+
+    def _other(depth: int) -> None:
+        fall(depth)
+
+    with pytest.raises(ValueError, match="x") as caught:
+        fall(300)
+    info = describe(caught.value)
+
+    assert len(info.message) == 2048
+    assert len(info.traceback) <= 16 * 1024
+    assert info.traceback.rstrip().endswith("x")
+
+
+def test_what_cannot_be_encoded_or_shown_is_described_all_the_same() -> None:
+    class Broken(Exception):  # noqa: N818 - the name is what is tested
+        def __str__(self) -> str:  # type: ignore[explicit-override]  # typing.override: Python 3.12
+            raise RuntimeError
+
+    assert describe(ValueError("\ud800")).message == "\\ud800"
+    assert "cannot be shown" in describe(Broken()).message
+    assert describe(Broken()).type.endswith("Broken")
+    assert describe(ValueError()).type == "ValueError"

@@ -1,0 +1,258 @@
+"""The pure parts of the worker: pace, drain, backoff, ready, hands, names, settings."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobyard.errors import ConfigurationError
+from jobyard.store.records import Claimed
+from jobyard_worker.backoff import Backoff
+from jobyard_worker.delivery import Delivery
+from jobyard_worker.drain import Drain
+from jobyard_worker.executors.ready import Ready
+from jobyard_worker.hands import Hands
+from jobyard_worker.identity import new_worker_name
+from jobyard_worker.pace import Pace
+from jobyard_worker.pulse import Pulse
+from jobyard_worker.settings import WorkerSettings
+from jobyard_worker.wake import Wake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def build_delivery(token: str, queue: str = "default") -> Delivery:
+    job = Claimed(
+        id=f"id-{token}",
+        token=token,
+        queue=queue,
+        data=b"",
+        timeout_seconds=None,
+        attempts=0,
+        deliveries=1,
+        retry=b"",
+        suspect=False,
+        result_ttl_seconds=0,
+        meta=b"",
+        enqueued_at=None,
+    )
+    return Delivery(job)
+
+
+def tokens(deliveries: Sequence[Delivery]) -> list[str]:
+    return [delivery.job.token for delivery in deliveries]
+
+
+# ---------------------------------------------------------------- pace
+
+
+def test_nothing_is_claimed_ahead_before_jobs_were_seen() -> None:
+    assert Pace(8).look_ahead() == 0
+
+
+def test_quick_jobs_are_claimed_ahead_and_slow_ones_are_not() -> None:
+    pace = Pace(8)
+
+    pace.note([0.001] * 100)
+    quick = pace.look_ahead()
+    pace.note([1.0] * 5)
+
+    assert quick > 8
+    assert pace.look_ahead() == 0
+
+
+def test_late_starters_end_the_look_ahead() -> None:
+    pace = Pace(8)
+    pace.note([0.001] * 100)
+
+    pace.slow_down()
+
+    assert pace.look_ahead() == 0
+
+
+@given(st.lists(st.floats(0, 100), max_size=50), st.integers(1, 1000))
+def test_the_look_ahead_is_bounded_whatever_was_seen(seconds: list[float], slots: int) -> None:
+    pace = Pace(slots)
+
+    pace.note(seconds)
+
+    assert 0 <= pace.look_ahead() <= 128
+
+
+# ---------------------------------------------------------------- drain
+
+
+@pytest.mark.parametrize(("grace", "let_go"), [(30, 25), (10, 5), (4, 2), (0.5, 0.25), (60, 55)])
+def test_what_runs_is_let_go_in_time(grace: float, let_go: float) -> None:
+    drain = Drain(since=100.0, grace_seconds=grace)
+
+    assert drain.let_go_at == 100 + let_go
+    assert drain.may_run(100 + let_go - 0.01)
+    assert not drain.may_run(100 + let_go)
+
+
+@given(st.floats(0.1, 3600))
+def test_a_drain_is_over_before_the_grace(grace: float) -> None:
+    drain = Drain(since=0.0, grace_seconds=grace)
+
+    assert drain.let_go_at <= drain.leave_at < grace
+    assert not drain.may_ask(drain.leave_at)
+
+
+# ---------------------------------------------------------------- backoff
+
+
+def test_waits_double_up_to_two_seconds_and_begin_anew_after_a_success() -> None:
+    backoff = Backoff(lambda: 1.0)
+
+    waits = [backoff.next_seconds() for _ in range(7)]
+    backoff.reset()
+
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0])
+    assert backoff.next_seconds() == pytest.approx(0.1)
+
+
+def test_waits_are_spread() -> None:
+    waits = {Backoff(random.Random(seed).random).next_seconds() for seed in range(20)}
+
+    assert len(waits) > 10
+    assert all(0.05 <= wait <= 0.1 for wait in waits)
+
+
+# ---------------------------------------------------------------- ready and hands
+
+
+def test_an_earlier_queue_goes_first_and_a_queue_keeps_its_order() -> None:
+    ready = Ready(("high", "low"))
+
+    ready.put([build_delivery("l1", "low"), build_delivery("l2", "low")])
+    ready.put([build_delivery("h1", "high"), build_delivery("h2", "high")])
+
+    assert len(ready) == 4
+    assert tokens([ready.take(), ready.take()]) == ["h1", "h2"]
+    assert tokens(ready.take_all()) == ["l1", "l2"]
+    assert len(ready) == 0
+
+
+def test_each_delivery_is_taken_once_by_many_takers() -> None:
+    ready = Ready(("high", "low"))
+    taken: list[str] = []
+
+    def take() -> None:
+        taken.extend(ready.take().job.token for _ in range(250))
+
+    takers = [threading.Thread(target=take) for _ in range(4)]
+    for taker in takers:
+        taker.start()
+    for number in range(1000):
+        ready.put([build_delivery(str(number), "high" if number % 3 else "low")])
+    for taker in takers:
+        taker.join(10)
+
+    assert sorted(map(int, taken)) == list(range(1000))
+
+
+def test_a_repeated_claim_brings_nothing_twice() -> None:
+    hands = Hands()
+    jobs = [build_delivery("a").job, build_delivery("b").job]
+
+    first, second = hands.take(jobs[:1]), hands.take(jobs)
+
+    assert (tokens(first), tokens(second)) == (["a"], ["b"])
+
+
+def test_a_cancel_reaches_the_context_and_the_child() -> None:
+    hands = Hands()
+    (delivery,) = hands.take([build_delivery("a").job])
+    event, reasons = delivery.cancel_event(), list[str]()
+    delivery.stop = reasons.append
+
+    hands.cancel(["a", "unknown"])
+    hands.cancel(["a"])
+
+    assert event.is_set()
+    assert reasons == ["canceled"]
+
+
+def test_a_cancel_before_the_start_is_seen_at_the_start() -> None:
+    delivery = build_delivery("a")
+
+    delivery.cancel()
+
+    assert delivery.is_canceled
+    assert delivery.cancel_event().is_set()
+
+
+def test_orphans_are_let_go_in_the_order_of_their_claims() -> None:
+    hands = Hands()
+    hands.take([build_delivery(token).job for token in "abc"])
+
+    orphans = hands.orphan()
+
+    assert tokens(orphans) == ["a", "b", "c"]
+    assert all(orphan.is_orphaned for orphan in orphans)
+    assert len(hands) == 0
+
+
+# ---------------------------------------------------------------- wake, pulse, names
+
+
+def test_a_wake_before_the_wait_is_not_lost() -> None:
+    wake = Wake()
+    wake.set()
+    wake.set()
+
+    wake.wait(threading.TIMEOUT_MAX)  # returns, or the run's own time limit ends it
+
+
+def test_the_pulse_is_read_through_another_mapping() -> None:
+    pulse = Pulse.create()
+    other = Pulse(pulse.path)
+
+    pulse.beat(5)
+    silent_seconds, busy = other.read()
+
+    assert busy == 5
+    assert 0 <= silent_seconds < 60
+    other.close()
+    pulse.close()
+    assert not pulse.path.exists()
+
+
+def test_names_are_plain_and_differ() -> None:
+    names = {new_worker_name() for _ in range(10)}
+
+    assert len(names) == 10
+    assert all(re.fullmatch(r"[A-Za-z0-9-]+-\d+-[0-9a-f]{8}", name) for name in names)
+
+
+# ---------------------------------------------------------------- settings
+
+
+def test_the_default_queues_hold_the_default_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBYARD_DEFAULT_QUEUE", "main")
+
+    settings = WorkerSettings.load(_env_file=None)
+
+    assert settings.queues == ("high", "default", "low", "notifications", "main")
+
+
+def test_queues_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBYARD_QUEUES", " b, a ,b")
+
+    assert WorkerSettings.load(_env_file=None).queues == ("b", "a")
+
+
+@pytest.mark.parametrize("name", ["JOBYARD_CONCURRENCY", "JOBYARD_CRASH_BUDGET"])
+def test_a_wrong_number_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "0")
+
+    with pytest.raises(ConfigurationError, match=name):
+        WorkerSettings.load(_env_file=None)
