@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.api_server import api, api_client, api_url
 from support.figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+__all__ = ["api", "api_client", "api_url"]
 
 _FIGURES = pytest.StashKey[Figures]()
 

@@ -94,8 +94,9 @@ class RetryPolicy(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _count_delays(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("delays_seconds") and "max_retries" not in value:
-            return {**value, "max_retries": len(value["delays_seconds"])}
+        delays = value.get("delays_seconds") if isinstance(value, dict) else None
+        if isinstance(delays, (list, tuple)) and delays and "max_retries" not in value:
+            return {**value, "max_retries": len(delays)}
         return value
 
     @model_validator(mode="after")

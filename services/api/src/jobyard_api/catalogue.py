@@ -53,10 +53,10 @@ class Catalogue:
         self._store = store
         self._own = list(own)
         self._known: dict[str, KnownTask] = {}
-        self._published = False
+        self._is_published = False
         self._refreshed_at = -REFRESH_SECONDS
         self._lock = asyncio.Lock()
-        self._take(self._own)
+        self._take([])
 
     def tasks(self) -> list[TaskRecord]:
         """All tasks, by name."""
@@ -76,17 +76,15 @@ class Catalogue:
         return self._known[name]
 
     async def refresh(self) -> None:
-        """Publishes this process's tasks once, and takes over what the store has.
+        """Takes over what the store has, and publishes this process's tasks where it must.
 
         Raises:
             StoreUnavailableError: The store cannot serve now; what was known stays known.
         """
-        if not self._published:
-            await self._store.run(calls.publish_tasks(self._own))
-            self._published = True
         published = await self._store.run(calls.published_tasks())
         self._take(published)
         self._refreshed_at = time.monotonic()
+        await self._publish({record.name for record in published})
 
     async def keep_fresh(self) -> None:
         """Refreshes for ever; an outage is waited out."""
@@ -107,17 +105,28 @@ class Catalogue:
             if time.monotonic() - self._refreshed_at >= MISS_REFRESH_SECONDS:
                 await self.refresh()
 
-    def _take(self, records: Sequence[TaskRecord]) -> None:
-        for record in records:
-            known = self._known.get(record.name)
-            if known is None or known.record != record:
-                self._adopt(record)
+    async def _publish(self, published: set[str]) -> None:
+        """Once at the start, and again when the store was emptied."""
+        if self._is_published and published >= {record.name for record in self._own}:
+            return
+        await self._store.run(calls.publish_tasks(self._own))
+        self._is_published = True
 
-    def _adopt(self, record: TaskRecord) -> None:
+    def _take(self, published: Sequence[TaskRecord]) -> None:
+        """What the store has wins over what this process brought; what neither has is gone."""
+        records = {record.name: record for record in (*self._own, *published)}
+        known = {name: self._known_as(record) for name, record in records.items()}
+        self._known = {name: task for name, task in known.items() if task is not None}
+
+    def _known_as(self, record: TaskRecord) -> KnownTask | None:
+        before = self._known.get(record.name)
+        if before is not None and before.record == record:
+            return before
         try:
-            self._known[record.name] = KnownTask(record, compile_schema(record.schema))
-        except (ValueError, jsonschema_rs.ReferencingError) as error:
+            return KnownTask(record, compile_schema(record.schema))
+        except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:
             _log.warning("catalogue.schema_refused", task=record.name, reason=str(error)[:500])
+            return None
 
 
 def compile_schema(schema: Mapping[str, Any]) -> Any:
