@@ -250,6 +250,8 @@ def test_submit_and_watch_follow_a_job_to_its_end(services: Services, tmp_path: 
         (("watch", "someone"), 1),
         (("submit", "add", "--payload", "{"), 2),
         (("submit", "add", "--payload", "[1]"), 2),
+        (("submit", "add", "--payload", '{"a": NaN}'), 1),
+        (("watch", "a/b?c"), 1),
     ],
 )
 def test_a_client_command_that_cannot_work_is_one_line(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -48,7 +50,7 @@ class ApiClient:
             ApiError: It was refused, or the API does not answer.
         """
         body = {"task": task, "payload": payload} | ({"queue": queue} if queue else {})
-        return _json(self._send("POST", "/v1/jobs", body))
+        return _json(self._send("POST", "/v1/jobs", _encode(body)))
 
     def job(self, job_id: str) -> dict[str, Any]:
         """Reads a job; waits while the API says that its store is away.
@@ -56,20 +58,29 @@ class ApiClient:
         Raises:
             ApiError: There is no such job, or the API does not answer.
         """
-        response = self._send("GET", f"/v1/jobs/{job_id}")
+        path = f"/v1/jobs/{quote(job_id, safe='')}"
+        response = self._send("GET", path)
         while response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             time.sleep(_retry_after_seconds(response))
-            response = self._send("GET", f"/v1/jobs/{job_id}")
+            response = self._send("GET", path)
         return _json(response)
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def _send(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            return self._http.request(method, path, json=body)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            return self._http.request(method, path, content=body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(
                 f"The API at {self._url} does not answer ({error}). Start it with `jobyard up`, "
                 "or name it with JOBYARD_API_URL"
             ) from None
+
+
+def _encode(body: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise ApiError(f"This cannot be sent as JSON: {error}") from None
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
