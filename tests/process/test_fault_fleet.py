@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import signal
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
     import httpx
 
     from jobyard.store import Store
+    from jobyard.store.records import QueueInfo
     from support.ledger import Ledger
     from support.processes import Service, Services
 
+SLOTS = 8
 JOBS = int(os.environ.get("JOBYARD_TEST_FLEET_JOBS", "20000"))
 BATCH = 100
+SECONDS = 0.04  # as much work as four workers of eight slots can do while the jobs are submitted
 
 
 @pytest.mark.slow
@@ -34,14 +39,15 @@ def test_every_acknowledged_job_succeeds_while_workers_die_and_stop(
     services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false", JOBYARD_LEASE_SECONDS=3)
     workers = [start_worker(services) for _ in range(4)]
     ids: list[str] = []
+    unsettled: dict[str, int] = {}
     turns = [kill, stop, kill, stop]
 
     with Rest(services) as rest:
-        rest.wait_for_task("noop")
+        rest.wait_for_task("sleeper")
         for number in range(JOBS // BATCH):
             ids += submit(rest.http, number)
             if turns and number >= (5 - len(turns)) * JOBS // BATCH // 5:
-                turns.pop(0)(workers.pop(0))
+                unsettled |= turns.pop(0)(workers.pop(0), ledger, store)
                 workers.append(start_worker(services))
 
         wait_for(lambda: settled(store) >= JOBS, 240, interval_seconds=0.25)
@@ -54,12 +60,17 @@ def test_every_acknowledged_job_succeeds_while_workers_die_and_stop(
     assert all(queue.queued == queue.running == queue.failed == 0 for queue in queues)
     ledger.verify_complete(ids)
     assert not ledger.overlapping()
+    figure("given back by the dead / by the stopping", counted(queues))
+    assert twice, "the kills hit running jobs"
+    for job_id in twice:
+        assert job_id in unsettled, "it was settled, or no dead worker's"
+        assert runs[job_id][0].start.time_ns < unsettled[job_id], "it had not started"
     figure("acknowledged / succeeded / lost", f"{JOBS} / {JOBS} / 0")
     figure("started more than once, over two SIGKILLs and two SIGTERMs", len(twice))
 
 
 def submit(http: httpx.Client, number: int) -> list[str]:
-    job = {"task": "noop", "queue": f"q{number % 3}"}
+    job = {"task": "sleeper", "queue": f"q{number % 3}", "payload": {"seconds": SECONDS}}
     if number % 10 == 0:
         replies = [http.post("/v1/jobs", json=job) for _ in range(BATCH)]
         assert {reply.status_code for reply in replies} == {201}
@@ -74,17 +85,46 @@ def start_worker(services: Services) -> Service:
         "jobyard-worker",
         JOBYARD_QUEUES="q0,q1,q2",
         JOBYARD_LEASE_SECONDS=3,
+        JOBYARD_CONCURRENCY=SLOTS,
         JOBYARD_LOG_LEVEL="info",
     )
 
 
-def kill(worker: Service) -> None:
+def counted(queues: list[QueueInfo]) -> str:
+    names = ("rescued", "released")
+    return " / ".join(str(sum(q.counters.get(name, 0) for q in queues)) for name in names)
+
+
+def kill(worker: Service, ledger: Ledger, store: Store) -> dict[str, int]:
+    """SIGKILL in the middle of work; returns what the store says it held, and when it died."""
+
+    def caught() -> set[str]:
+        worker.send(signal.SIGSTOP)
+        held = held_by(worker, store)
+        if not held & ledger.started():
+            worker.send(signal.SIGCONT)
+            return set()
+        return held
+
+    held = wait_for(caught, 30)
     worker.kill()
+    worker.wait()
+    return dict.fromkeys(held, time.time_ns())
 
 
-def stop(worker: Service) -> None:
+def stop(worker: Service, _ledger: Ledger, store: Store) -> dict[str, int]:
+    """SIGTERM in the middle of work; a stopping worker leaves nothing that must run again."""
+    wait_for(lambda: held_by(worker, store), 30)
     worker.term()
     assert worker.wait(40) == 0
+    return {}
+
+
+def held_by(worker: Service, store: Store) -> set[str]:
+    """Ids that the store has in the worker's hands; its process id is part of its name."""
+    names = [info.name for info in store.run(calls.workers()) if f"-{worker.pid}-" in info.name]
+    members: list[Any] = [m for name in names for m in store.client.hkeys(store.keys.held(name))]
+    return {member.decode().rpartition(":")[0] for member in members}
 
 
 def settled(store: Store) -> int:
