@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from jobyard.context import Context
 from jobyard.errors import JobCanceledError, ResultNotStorableError
+from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
 from jobyard.store.records import JournalEntry, Succeeded
 from jobyard_worker.outcome import Ending, describe, settlement_of, verdict_of
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
         def run(self, delivery: Delivery, data: JobData, started: float) -> Succeeded | Ending:
             """Blocks until the job ended."""
             ...
+
+
+_log = get_logger(__name__)
 
 
 class Execution:
@@ -71,6 +75,7 @@ class Execution:
         data = decode_data(delivery.job.data)
         delivery.task = data.task
         task = self._registry.get(data.task)
+        _log.debug("job.started", job_id=delivery.job.id, task=task.name)
         if task.isolated or delivery.job.suspect:
             return self._isolation.run(delivery, data, started)
         return self._here(delivery, task, data.payload, coroutines, started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from pydantic_core import from_json, to_json
 
 from jobyard.observability.logging import get_logger
+from jobyard_worker.backoff import Backoff
 from jobyard_worker.pulse import Pulse
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ COMMAND = (sys.executable, "-P", "-m", "jobyard_worker.keeper")
 _LOOK_SECONDS = 0.2
 _GOODBYE_SECONDS = 2.0
 
+_STEADY_SECONDS = 10.0
+"""A keeper that lived that long was in order; one that dies sooner is restarted ever later."""
+
 
 class Keeping:
     """One keeper process at a time."""
@@ -38,6 +43,7 @@ class Keeping:
         self._pulse = Pulse.create()
         self._process = self._spawn()
         self._next_look = 0.0
+        self._backoff = Backoff(random.random)
         self._mail: deque[dict[str, Any]] = deque()
 
     def keep(self, worker: str) -> None:
@@ -61,7 +67,10 @@ class Keeping:
         self._next_look = now + _LOOK_SECONDS
         code = self._process.poll()
         if code is None:
+            if now - self._started_at > _STEADY_SECONDS:
+                self._backoff.reset()
             return False
+        self._next_look = now + max(_LOOK_SECONDS, self._backoff.next_seconds())
         _log.warning("keeper.died", exit_code=code)
         self._close_pipes()
         self._pulse.close()
@@ -84,6 +93,7 @@ class Keeping:
         self._pulse.close()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        self._started_at = time.monotonic()
         return subprocess.Popen(
             COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )

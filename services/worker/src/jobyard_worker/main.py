@@ -10,6 +10,7 @@ from jobyard.errors import ConfigurationError
 from jobyard.observability.logging import configure_logging
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.settings import WorkerSettings
+from jobyard_worker.signals import StopSignals
 from jobyard_worker.wake import Wake
 
 _WRONG_SETTINGS = 2
@@ -18,16 +19,17 @@ _WRONG_SETTINGS = 2
 def main() -> None:
     """Works until SIGTERM or SIGINT; exit code 2 and one line when a setting is wrong."""
     _read_arguments()
+    signals = StopSignals()
     try:
         settings = WorkerSettings.load()
         configure_logging("worker", settings)
-        _work(settings)
+        _work(settings, signals)
     except ConfigurationError as error:
         sys.stderr.write(f"jobyard-worker: {error}\n")
         sys.exit(_WRONG_SETTINGS)
 
 
-def _work(settings: WorkerSettings) -> None:
+def _work(settings: WorkerSettings, signals: StopSignals) -> None:
     wake = Wake()
     keeping = Keeping(settings, wake)  # first: it starts while this process still imports
     os.environ["RQ_KEY_PREFIX"] = settings.key_prefix  # RQ reads it when it is imported
@@ -35,7 +37,7 @@ def _work(settings: WorkerSettings) -> None:
     from jobyard_worker.worker import Worker  # noqa: PLC0415
 
     worker = Worker(list(settings.queues), connection=connect(settings), settings=settings)
-    worker.serve(settings, keeping, wake)
+    worker.serve(settings, keeping, wake, signals)
 
 
 def _read_arguments() -> None:

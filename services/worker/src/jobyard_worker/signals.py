@@ -12,18 +12,33 @@ if TYPE_CHECKING:
 _NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
-def on_stop_signals(ask_to_stop: Callable[[], None]) -> None:
-    """Calls ``ask_to_stop`` for each stop signal, however many come.
+class StopSignals:
+    """Listens from the first moment on: the first process of a container ignores unheard signals.
 
     Outside the main thread, where Python allows no handlers, signals stay as they are.
     """
-    if threading.current_thread() is threading.main_thread():
-        for number in _NUMBERS:
-            signal.signal(number, lambda *_: ask_to_stop())
 
+    def __init__(self) -> None:
+        self._is_asked = False
+        self._tell: Callable[[], None] | None = None
+        self._handle(lambda *_: self._ask())
 
-def ignore_stop_signals() -> None:
-    """Everything is given back: one more signal must not turn a clean exit into a kill."""
-    if threading.current_thread() is threading.main_thread():
-        for number in _NUMBERS:
-            signal.signal(number, signal.SIG_IGN)
+    def pass_to(self, ask_to_stop: Callable[[], None]) -> None:
+        """Calls ``ask_to_stop`` for each signal, also for one that came before."""
+        self._tell = ask_to_stop
+        if self._is_asked:
+            ask_to_stop()
+
+    def ignore(self) -> None:
+        """Everything is given back: one more signal must not turn a clean exit into a kill."""
+        self._handle(signal.SIG_IGN)
+
+    def _ask(self) -> None:
+        self._is_asked = True
+        if self._tell is not None:
+            self._tell()
+
+    def _handle(self, handler: Callable[..., None] | signal.Handlers) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in _NUMBERS:
+                signal.signal(number, handler)

@@ -30,7 +30,7 @@ from jobyard_worker.identity import new_worker_name
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.loop import Loop
 from jobyard_worker.settings import WorkerSettings
-from jobyard_worker.signals import ignore_stop_signals, on_stop_signals
+from jobyard_worker.signals import StopSignals
 from jobyard_worker.wake import Wake
 
 if TYPE_CHECKING:
@@ -101,21 +101,28 @@ class Worker(BaseWorker):
             raise ConfigurationError("dequeue_strategy: this worker serves its queues in order.")
         settings = self._settings or self._settings_of_rq()
         wake = Wake()
-        return self.serve(settings, Keeping(settings, wake), wake, burst=burst)
+        keeping, signals = Keeping(settings, wake), StopSignals()
+        return self.serve(settings, keeping, wake, signals, burst=burst)
 
     def serve(
-        self, settings: WorkerSettings, keeping: Keeping, wake: Wake, *, burst: bool = False
+        self,
+        settings: WorkerSettings,
+        keeping: Keeping,
+        wake: Wake,
+        signals: StopSignals,
+        *,
+        burst: bool = False,
     ) -> bool:
-        """As ``work``, with a keeper that was started before."""
+        """As ``work``, with a keeper and handlers of signals that were started before."""
         registry = discover(settings.task_modules)
         store = Store(connect(settings), settings.keys)
         parts = assemble(settings, registry, store, keeping, wake)
         loop = Loop(parts, settings, lambda: self._join(settings, registry, store))
         if burst:
             loop.stop_when_idle()
-        on_stop_signals(loop.ask_to_stop)
+        signals.pass_to(loop.ask_to_stop)
         loop.run()
-        ignore_stop_signals()
+        signals.ignore()
         _log.info("worker.stopped", worker=self.name, finished=loop.finished)
         if loop.has_running_jobs:
             _leave_at_once()

@@ -21,4 +21,17 @@ class Coroutines:
             import asyncio  # noqa: PLC0415 - many workers never need it
 
             self._runner = asyncio.Runner()
-        return self._runner.run(coroutine)
+        try:
+            return self._runner.run(coroutine)
+        finally:
+            self._cancel_rest(self._runner)
+
+    def _cancel_rest(self, runner: asyncio.Runner) -> None:
+        """What a job left running ends with it, and does not go on under the next one."""
+        from asyncio import all_tasks, gather  # noqa: PLC0415 - as above
+
+        rest = all_tasks(runner.get_loop())
+        for task in rest:
+            task.cancel()
+        if rest:
+            runner.get_loop().run_until_complete(gather(*rest, return_exceptions=True))
