@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,16 +42,15 @@ def test_every_acknowledged_job_succeeds_while_workers_die_and_stop(
     workers = [start_worker(services) for _ in range(4)]
     ids: list[str] = []
     unsettled: dict[str, int] = {}
-    turns = [kill, stop, kill, stop]
 
-    with Rest(services) as rest:
+    with Rest(services) as rest, ThreadPoolExecutor(1) as submitting:
         rest.wait_for_task("sleeper")
-        for number in range(JOBS // BATCH):
-            ids += submit(rest.http, number)
-            if turns and number >= (5 - len(turns)) * JOBS // BATCH // 5:
-                unsettled |= turns.pop(0)(workers.pop(0), ledger, store)
-                workers.append(start_worker(services))
-
+        submitted = submitting.submit(submit_all, rest.http, ids)
+        for fifth, turn in enumerate([kill, stop, kill, stop], start=1):
+            wait_for(partial(has_grown_to, ids, fifth * JOBS // 5), 120)
+            unsettled |= turn(workers.pop(0), ledger, store)
+            workers.append(start_worker(services))
+        submitted.result()
         wait_for(lambda: settled(store) >= JOBS, 240, interval_seconds=0.25)
 
     queues = store.run(calls.queues())
@@ -67,6 +68,15 @@ def test_every_acknowledged_job_succeeds_while_workers_die_and_stop(
         assert runs[job_id][0].start.time_ns < unsettled[job_id], "it had not started"
     figure("acknowledged / succeeded / lost", f"{JOBS} / {JOBS} / 0")
     figure("started more than once, over two SIGKILLs and two SIGTERMs", len(twice))
+
+
+def submit_all(http: httpx.Client, ids: list[str]) -> None:
+    for number in range(JOBS // BATCH):
+        ids += submit(http, number)
+
+
+def has_grown_to(ids: list[str], number: int) -> bool:
+    return len(ids) >= number
 
 
 def submit(http: httpx.Client, number: int) -> list[str]:
