@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from jobyard_api.problem_types import PROBLEM_TYPES, Code
 
 if TYPE_CHECKING:
-    import httpx
     import redis
 
 JSON = {"Content-Type": "application/json"}
@@ -34,8 +34,11 @@ MAIL = {"job_type": "send_email", "priority": "low"}
 VISIT = {"date": "01-02-2030", "time": "11:00 am", "description": "dentist"}
 
 
+# No route takes these.
+SHAPES: tuple[Any, ...] = ([], "text", 5, None)
+
 # What is added to {"task": "echo"}, and the place that must be named.
-FIELDS = [
+FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"task": 5}, "/task"),
     ({"task": "x" * 65}, "/task"),
     ({"more": 1}, "/more"),
@@ -67,7 +70,7 @@ FIELDS = [
 ]
 
 # What the task "add" is given, and the place below /payload that must be named.
-PAYLOADS = [
+PAYLOADS: list[tuple[dict[str, Any], str]] = [
     ({"a": 1}, "/b"),
     ({"a": 1, "b": "2"}, "/b"),
     ({"a": 1, "b": True}, "/b"),
@@ -78,7 +81,7 @@ PAYLOADS = [
 
 # For each route that takes a body: what it is given, the code, the place that must be named.
 BODIES: list[tuple[str, Any, str, str | None]] = [
-    *((path, body, "invalid-request", "") for path in POSTS for body in ([], "text", 5, None)),
+    *((path, body, "invalid-request", "") for path in POSTS for body in SHAPES),
     *(("/v1/jobs", {"task": "echo", **body}, "invalid-request", at) for body, at in FIELDS),
     *(
         (path, {"task": "add", "payload": body}, "invalid-payload", f"/payload{at}")
@@ -146,7 +149,8 @@ RAW = [
 
 def stored(client: redis.Redis) -> list[bytes]:
     """Keys in the store, without those of the catalogue."""
-    return [key for key in client.keys("*") if not key.startswith(b"rq:yard:task")]
+    keys = [key for key in client.scan_iter("*") if isinstance(key, bytes)]
+    return [key for key in keys if not key.startswith(b"rq:yard:task")]
 
 
 def places(reply: httpx.Response) -> set[str]:
@@ -279,7 +283,7 @@ def test_a_parameter_that_does_not_fit_is_refused_by_its_name(
 def test_a_malformed_idempotency_key_is_refused(
     api: httpx.Client, client: redis.Redis, key: str
 ) -> None:
-    headers = {"Idempotency-Key": key.encode("latin-1")}
+    headers = httpx.Headers({"Idempotency-Key": key}, encoding="latin-1")
 
     reply = api.post("/v1/jobs", json={"task": "echo"}, headers=headers)
 

@@ -140,7 +140,7 @@ def test_result_error_and_attempts_are_shown(api: httpx.Client, store: Store) ->
     good, bad, again = (submit(api, queue="q")["id"] for _ in range(3))
     error = ErrorInfo("ValueError", "no", "Traceback …")
     deliveries = {job.id: job.token for job in claim(store, "q")}
-    times = {"started": 0.0, "ended": 0.0}
+    times: dict[str, Any] = {"started": 0.0, "ended": 0.0}
     store.run(
         calls.settle(
             "tester",
@@ -347,7 +347,8 @@ def test_queues_and_workers_are_shown(api: httpx.Client, store: Store, client: r
 def test_a_foreign_record_is_shown_without_being_opened(
     api: httpx.Client, client: redis.Redis, record: dict[str, Any]
 ) -> None:
-    client.hset("rq:job:foreign", mapping={"origin": "q", **record})
+    client.hset("rq:job:foreign", items=[part for pair in record.items() for part in pair])
+    client.hset("rq:job:foreign", "origin", "q")
     client.sadd("rq:queues", "rq:queue:q")
     client.zadd("rq:yard:jobs:q", {"foreign": 1})
 

@@ -174,7 +174,7 @@ def _may_exceed(body: bytes, bounds: Bounds) -> bool:
     return (
         b"\\u" in body
         or body.count(b"[") + body.count(b"{") > bounds.depth
-        or body.count(b",") + body.count(b"[") + body.count(b"{") > bounds.values
+        or body.count(b",") + body.count(b"[") + body.count(b"{") >= bounds.values
     )
 
 

@@ -138,7 +138,8 @@ def compile_schema(schema: Mapping[str, Any]) -> Any:
         ValueError: The schema is not one.
     """
     return jsonschema_rs.Draft202012Validator(
-        dict(schema),
+        # With "properties" there, unknown keys are named; without, only the object around them.
+        {"properties": {}, **schema},
         validate_formats=True,
         formats=dict.fromkeys(("date-time", "date", "time", "duration"), _any_text),
         retriever=_refuse_reference,
@@ -167,7 +168,7 @@ def _located(error: Any) -> Iterator[tuple[str, str]]:
     match error.kind:
         case kinds.Required():
             yield pointer([*path, error.kind.property]), "is required"
-        case kinds.AdditionalProperties():
+        case kinds.AdditionalProperties() | kinds.UnevaluatedProperties():
             for name in error.kind.unexpected:
                 yield pointer([*path, name]), "is not a key of this task's payload"
         case _:

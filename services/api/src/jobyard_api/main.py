@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -65,6 +66,7 @@ def bind(settings: ApiSettings) -> socket.socket:
 def serve(settings: ApiSettings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT; requests under way are finished."""
     configure_logging("api", settings)
+    _end_well_on_signals()
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,
@@ -77,6 +79,12 @@ def serve(settings: ApiSettings, listener: socket.socket) -> None:
     _log.info("api.started", url=f"http://{host}:{port}", store=describe(settings.redis_url))
     uvicorn.Server(config).run(sockets=[listener])
     _log.info("api.stopped")
+
+
+def _end_well_on_signals() -> None:
+    """The server raises the signal that stopped it once more at its end; by then all is done."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,151 @@
+"""``jobyard-api`` as a process: how it starts, what it says, how it stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from support.processes import SCRIPTS, clean_environment
+from support.rest import Rest
+from support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.processes import Services
+
+
+def run(directory: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(SCRIPTS / "jobyard-api"), *arguments],
+        env={**clean_environment(), **env},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_help_names_every_setting(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help")
+
+    assert done.returncode == 0
+    for name in ("JOBYARD_API_HOST", "JOBYARD_API_PORT", "JOBYARD_REDIS_URL", "--host", "--port"):
+        assert name in done.stdout
+
+
+def test_version_is_shown(tmp_path: Path) -> None:
+    done = run(tmp_path, "--version")
+
+    assert (done.returncode, done.stdout.split()[0]) == (0, "jobyard-api")
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({"JOBYARD_API_PORT": "many"}, "JOBYARD_API_PORT"),
+        ({"JOBYARD_API_PORT": "70000"}, "JOBYARD_API_PORT"),
+        ({"JOBYARD_MAX_BODY_BYTES": "-1"}, "JOBYARD_MAX_BODY_BYTES"),
+        ({"JOBYARD_REDIS_URL": "http://x"}, "JOBYARD_REDIS_URL"),
+        ({"JOBYARD_LOG_LEVEL": "loud"}, "JOBYARD_LOG_LEVEL"),
+        ({"JOBYARD_API_HOST": "192.0.2.1"}, "JOBYARD_API_HOST"),
+        ({"JOBYARD_API_HOST": "no such host"}, "JOBYARD_API_HOST"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_one_line_with_its_name(
+    tmp_path: Path, env: dict[str, str], name: str
+) -> None:
+    done = run(tmp_path, **env)
+
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert name in done.stderr
+
+
+def test_a_busy_port_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(tmp_path, "--port", port)
+
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert f"port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_it_starts_while_the_store_is_away_and_serves_when_it_comes(services: Services) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        url = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+    api = Rest(services, JOBYARD_REDIS_URL=url)
+
+    wait_for(lambda: api.status("/livez") == 200, 20)
+
+    assert api.status("/readyz") == 503
+    assert api.service.is_running
+    api.http.close()
+
+
+def test_a_request_is_one_line_with_route_status_and_duration(services: Services) -> None:
+    with Rest(services) as api:
+        api.http.get("/v1/jobs/some-id?secret=1", headers={"X-Request-ID": "find-me"})
+        api.service.wait_for_log("find-me")
+
+    [line] = [
+        entry
+        for entry in map(_json, api.service.log().splitlines())
+        if entry.get("request_id") == "find-me"
+    ]
+    assert (line["event"], line["method"], line["status"]) == ("http.request", "GET", 404)
+    assert line["route"] == "/v1/jobs/{job_id}"
+    assert line["duration_ms"] > 0
+    assert "secret" not in api.service.log()
+
+
+def test_it_stops_at_once_when_told_to(services: Services) -> None:
+    with Rest(services) as api:
+        api.service.term()
+
+        assert api.service.wait(10) == 0
+
+
+def test_requests_under_way_are_finished_before_it_stops(services: Services) -> None:
+    with Rest(services) as api:
+        begun, statuses = threading.Event(), []
+
+        def body() -> Any:
+            yield b'{"task": "echo",'
+            begun.set()
+            wait_for(lambda: "Shutting down" in api.service.log())
+            yield b' "payload": {}}'
+
+        def send() -> None:
+            headers = {"Content-Type": "application/json"}
+            url = f"http://127.0.0.1:{api.port}/v1/jobs"
+            statuses.append(httpx.post(url, content=body(), headers=headers).status_code)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        begun.wait(10)
+        wait_for(lambda: api.status("/livez") == 200)
+        api.service.send(signal.SIGTERM)
+        sender.join(20)
+
+        assert statuses == [201]
+        assert api.service.wait(10) == 0
+
+
+def _json(line: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {}
+    return found
