@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECOND = timedelta(seconds=1)
+_NEAR = timedelta(hours=3)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST_SECONDS = 366 * 86_400
 _INTERVAL = re.compile(r"(\d{1,9})\s*([smhd]?)")
@@ -68,11 +69,19 @@ class Cron:
 
     def latest_until(self, moment: datetime) -> datetime:
         """As ``Timing``."""
-        # Found backwards, told forwards: around summer time the two ways can differ by an hour,
-        # and a tick must have one name only.
-        backward = CronSim(self.expression, (moment + _SECOND).astimezone(self.zone), reverse=True)
-        next(backward)
-        start = next(backward).astimezone(UTC) - timedelta(hours=3)
+        just_after = moment.replace(microsecond=0) + _SECOND
+        backward = CronSim(self.expression, just_after.astimezone(self.zone), reverse=True)
+        latest = next(backward).astimezone(UTC)
+        if self._changes_offset(moment):
+            # Near a change the way backwards can differ by an hour; a tick has one name only.
+            return self._last_forward(next(backward).astimezone(UTC) - _NEAR, moment)
+        return latest
+
+    def _changes_offset(self, moment: datetime) -> bool:
+        before, after = ((moment + step).astimezone(self.zone) for step in (-_NEAR, _NEAR))
+        return before.utcoffset() != after.utcoffset()
+
+    def _last_forward(self, start: datetime, moment: datetime) -> datetime:
         latest = start
         for tick in self._forward(start):
             if tick > moment:
