@@ -38,8 +38,9 @@ fix: $(SYNCED) ## Mend style and formatting where a tool can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(SYNCED) ## Measure the worker beside RQ's, on one store in one run
-	$(BIN)/python bench/worker.py $(ARGS)
+bench: $(SYNCED) ## Measure the worker beside RQ's, and submit to start
+	$(BIN)/python bench/worker.py
+	$(BIN)/python bench/latency.py
 
 clean: ## Remove .venv, caches and the local store's data
 	rm -rf .venv .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov
