@@ -72,6 +72,7 @@ def serve(settings: ApiSettings, listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="none",
         timeout_graceful_shutdown=settings.shutdown_seconds,
         lifespan="on",
     )

@@ -84,7 +84,7 @@ function showWorkers(workers) {
 
 function showJobs(found) {
   const row = (job) => {
-    const open = () => showJob(job);
+    const open = () => { location.hash = `job=${encodeURIComponent(job.id)}`; };
     const opens = { tabindex: "0", onclick: open, onkeydown: (press) => press.key === "Enter" && open() };
     return element("tr", opens, cell(state(job.state)), cell(job.readable ? job.task : "(not JSON)"),
       cell(job.queue), cell(job.id, "id"), number(job.attempts), cell(ago(job.created_at), "n"),
@@ -111,12 +111,13 @@ function block(title, value) {
   return [element("h3", {}, title), element("pre", {}, text)];
 }
 
-async function showJob(row) {
-  at("job-title").textContent = row.readable ? row.task : row.description || row.id;
+async function showJob(id) {
+  at("job-title").textContent = id;
   at("job-body").replaceChildren();
-  at("job").showModal();
+  if (!at("job").open) at("job").showModal();
   try {
-    const job = await read(`/v1/jobs/${encodeURIComponent(row.id)}`);
+    const job = await read(`/v1/jobs/${encodeURIComponent(id)}`);
+    at("job-title").textContent = job.task || job.id;
     const error = job.error && (job.error.traceback || `${job.error.type}: ${job.error.message}`);
     at("job-body").replaceChildren(facts(job), ...block("Payload", job.payload),
       ...block("Result", job.result), ...block("Progress", job.progress), ...block("Error", error));
@@ -151,6 +152,13 @@ async function refresh() {
   }
 }
 
+// A job has an address of its own, /rq#job=<id>, that can be passed on.
+function followAddress() {
+  const named = /^#job=(.+)$/.exec(location.hash);
+  if (named) showJob(decodeURIComponent(named[1]));
+  else at("job").close();
+}
+
 function turn(pages) {
   view.page += pages;
   refresh();
@@ -162,6 +170,9 @@ at("queue").addEventListener("change", (change) => {
 });
 at("newer").addEventListener("click", () => turn(-1));
 at("older").addEventListener("click", () => turn(1));
+at("job").addEventListener("close", () => history.replaceState(null, "", location.pathname));
+addEventListener("hashchange", followAddress);
 showStates();
 refresh();
+followAddress();
 setInterval(() => document.hidden || refresh(), EVERY_MS);
