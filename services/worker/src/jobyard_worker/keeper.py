@@ -30,7 +30,7 @@ from jobyard_worker.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import BinaryIO
+    from io import RawIOBase
 
     from jobyard.store.records import Renewal
 
@@ -44,7 +44,8 @@ _MOST_IN_LINE = 20
 class Orders:
     """Reads the worker's orders in a thread. The end of the pipe is the worker's end."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: RawIOBase) -> None:
+        """``source`` is unbuffered: a buffer's lock, held by a waiting thread, breaks the exit."""
         self._source = source
         self._lines: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         threading.Thread(target=self._read, name="orders", daemon=True).start()
@@ -139,7 +140,7 @@ class Keeper:
 def main() -> None:
     """Waits for the first order, which says whose lease it is; then keeps it."""
     _ignore_signals()
-    orders = Orders(sys.stdin.buffer)
+    orders = Orders(open(sys.stdin.fileno(), "rb", buffering=0, closefd=False))  # noqa: SIM115
     with suppress(OSError, AttributeError):
         os.set_blocking(sys.stdout.fileno(), False)
     order = orders.take(None)
@@ -147,7 +148,11 @@ def main() -> None:
         return
     settings = SimpleNamespace(**order["settings"])
     store = Store(connect(settings), Keys(order["prefix"]))  # type: ignore[arg-type]  # its fields
-    Keeper(order, orders, store).run()
+    try:
+        keeper = Keeper(order, orders, store)
+    except FileNotFoundError:  # no pulse: dismissed before this process was ready
+        return
+    keeper.run()
 
 
 def _ignore_signals() -> None:

@@ -27,7 +27,6 @@ _log = get_logger(__name__)
 COMMAND = (sys.executable, "-P", "-m", "jobyard_worker.keeper")
 
 _LOOK_SECONDS = 0.2
-_GOODBYE_SECONDS = 2.0
 
 _STEADY_SECONDS = 10.0
 """A keeper that lived that long was in order; one that dies sooner is restarted ever later."""
@@ -85,17 +84,19 @@ class Keeping:
         return [letter for letter in letters if letter.get("worker") == self._worker]
 
     def dismiss(self) -> None:
-        """The lease was given back: the keeper leaves."""
+        """The lease was given back: the keeper leaves, and nobody needs to wait for it."""
         self._tell({"goodbye": True})
         self._close_pipes()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GOODBYE_SECONDS)
         self._pulse.close()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
         return subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            COMMAND,
+            bufsize=0,  # a buffer's lock, held by the thread that reads mail, breaks the exit
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
 
     def _introduce(self) -> None:
@@ -124,7 +125,6 @@ class Keeping:
         with suppress(OSError):  # it is dead; ``tend`` finds out
             pipe = cast("BinaryIO", self._process.stdin)
             pipe.write(to_json(order) + b"\n")
-            pipe.flush()
 
     def _close_pipes(self) -> None:
         with suppress(OSError):
