@@ -1,0 +1,166 @@
+"""Claiming, settling and giving back when the store does not answer, or refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from jobyard.errors import StoreDataError, StoreUnavailableError
+from jobyard.store.records import Claim, Claimed, Settled, Succeeded
+from jobyard_worker.claimer import Claimer
+from jobyard_worker.delivery import Delivery
+from jobyard_worker.link import Link
+from jobyard_worker.releaser import Releaser
+from jobyard_worker.settler import Settler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobyard.store import Store
+
+
+class ScriptedStore:
+    """Answers each call by the next of ``answers``; keeps what was sent."""
+
+    def __init__(self, *answers: Callable[[list[Any]], Any]) -> None:
+        self.answers = list(answers)
+        self.sent: list[list[Any]] = []
+
+    def run(self, call: Any) -> Any:
+        self.sent.append(list(call.sent))
+        return self.answers.pop(0)(self.sent[-1])
+
+
+def link_of(store: ScriptedStore) -> Link:
+    return Link(cast("Store", store))
+
+
+def away(_: list[Any]) -> Any:
+    raise StoreUnavailableError("away")
+
+
+def refuse(_: list[Any]) -> Any:
+    raise StoreDataError("foreign type")
+
+
+def settle_all(sent: list[Any]) -> list[Settled]:
+    return [Settled.DONE] * sent[1]
+
+
+def build_delivery(token: str) -> Delivery:
+    job = Claimed(
+        id=f"id-{token}",
+        token=token,
+        queue="q",
+        data=b"",
+        timeout_seconds=None,
+        attempts=0,
+        deliveries=1,
+        retry=b"",
+        suspect=False,
+        result_ttl_seconds=0,
+        meta=b"",
+        enqueued_at=None,
+    )
+    return Delivery(job)
+
+
+def ended(token: str, result: bytes = b"1") -> tuple[Delivery, Succeeded]:
+    delivery = build_delivery(token)
+    return delivery, Succeeded(
+        id=delivery.job.id, token=token, started=0.0, ended=0.0, result=result
+    )
+
+
+def test_a_claim_without_reply_is_repeated_as_it_was() -> None:
+    store = ScriptedStore(away, lambda _: Claim(()), lambda _: Claim(()))
+    claimer = Claimer(link_of(store), ["q"])
+
+    with pytest.raises(StoreUnavailableError):
+        claimer.claim("w", 5)
+    unanswered = claimer.is_unanswered
+    claimer.claim("w", 99)
+    claimer.claim("w", 3)
+
+    first, second, third = store.sent
+    assert unanswered
+    assert first == second
+    assert third[1] != first[1]
+    assert third[2] == 3
+
+
+def test_a_full_claim_promises_more() -> None:
+    full = Claim((build_delivery("a").job,))
+    claimer = Claimer(link_of(ScriptedStore(lambda _: full, lambda _: Claim(()))), ["q"])
+
+    claimer.claim("w", 1)
+    after_full = claimer.may_find_more
+    claimer.claim("w", 1)
+
+    assert after_full
+    assert not claimer.may_find_more
+
+
+def test_outcomes_wait_while_the_store_is_away() -> None:
+    store = ScriptedStore(away, settle_all)
+    settler = Settler(link_of(store))
+    settler.add([ended("a"), ended("b")])
+
+    with pytest.raises(StoreUnavailableError):
+        settler.flush("w")
+    kept = len(settler)
+    settler.flush("w")
+
+    assert kept == 2
+    assert len(settler) == 0
+    assert store.sent[0][2] == store.sent[1][2] == "id-a"
+
+
+def test_a_refused_outcome_does_not_hold_the_others() -> None:
+    store = ScriptedStore(refuse, settle_all, refuse, settle_all)
+    settler = Settler(link_of(store))
+    settler.add([ended("a"), ended("bad"), ended("c")])
+
+    settler.flush("w")
+
+    assert len(settler) == 0
+    assert [sent[1] for sent in store.sent] == [3, 1, 1, 1]
+
+
+def test_batches_are_bounded_in_number_and_in_bytes() -> None:
+    store = ScriptedStore(*[settle_all] * 5)
+    settler = Settler(link_of(store))
+    settler.add([ended(str(number)) for number in range(150)])
+    settler.add([ended(f"large-{number}", b"1" * 3_000_000) for number in range(2)])
+
+    settler.flush("w")
+
+    assert [sent[1] for sent in store.sent] == [100, 51, 1]
+
+
+def test_what_is_given_back_keeps_its_order_over_batches() -> None:
+    store = ScriptedStore(away, *[settle_all] * 2)
+    releaser = Releaser(link_of(store))
+    releaser.add([build_delivery(f"{number:03}") for number in range(150)])
+
+    with pytest.raises(StoreUnavailableError):
+        releaser.flush("w")
+    releaser.flush("w")
+
+    last, first = store.sent[1:]
+    assert (last[3], last[-1]) == ("050", "149")
+    assert (first[3], first[-1]) == ("000", "049")
+
+
+def test_the_store_is_left_alone_for_a_while_after_it_was_away() -> None:
+    link = link_of(ScriptedStore(away, lambda _: Claim(())))
+    claimer = Claimer(link, ["q"])
+
+    with pytest.raises(StoreUnavailableError):
+        claimer.claim("w", 1)
+    pause = link.wait_seconds
+    claimer.claim("w", 1)
+
+    assert 0 < pause <= 0.1
+    assert link.wait_seconds == 0
