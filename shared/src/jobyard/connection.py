@@ -9,6 +9,7 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from jobyard.errors import ConfigurationError
@@ -67,6 +68,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "socket_connect_timeout": min(settings.redis_timeout_seconds, 2.0),
         "socket_keepalive": True,
         "health_check_interval": 30,
+        # A hosted service's announcements; every other server refuses the subscription.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
 
 
