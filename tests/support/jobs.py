@@ -35,4 +35,4 @@ def ended(store: Store, job_id: str, seconds: float = 15.0) -> JobRecord:
         job = store.run(calls.read(job_id))
         return job if job is not None and job.state in TERMINAL else None
 
-    return wait_for(look, seconds, lambda: str(store.run(calls.read(job_id))))  # type: ignore[return-value]
+    return wait_for(look, seconds, lambda: str(store.run(calls.read(job_id))))
