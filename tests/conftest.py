@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    import redis
-
     from jobyard.store import Store
+    from support.servers import RawClient
 
 _KEPT = ("JOBYARD_TEST_", "JOBYARD_ALLOW_")
 _SERVICES = pytest.StashKey[Services]()
@@ -104,14 +103,14 @@ def store(settings: Settings) -> Iterator[Store]:
 
 
 @pytest.fixture
-def client(server: StoreServer) -> Iterator[redis.Redis]:
+def client(server: StoreServer) -> Iterator[RawClient]:
     """A plain client of ``server``: what the store really holds."""
     with server.client() as client:
         yield client
 
 
 @pytest.fixture
-def rq_connection(client: redis.Redis) -> redis.Redis:
+def rq_connection(client: RawClient) -> RawClient:
     """The connection that RQ's own classes take."""
     return client
 

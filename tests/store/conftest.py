@@ -9,12 +9,11 @@ import pytest
 from support.yard import Yard
 
 if TYPE_CHECKING:
-    import redis
-
     from jobyard.store import Store
+    from support.servers import RawClient
 
 
 @pytest.fixture
-def yard(store: Store, client: redis.Redis) -> Yard:
+def yard(store: Store, client: RawClient) -> Yard:
     """An empty yard."""
     return Yard(store, client)

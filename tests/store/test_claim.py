@@ -269,3 +269,5 @@ def spoil(yard: Yard, damage: str, job_id: str = "broken") -> None:
             yard.client.hset(key, "status", "levitating")
         case "no status":
             yard.client.hdel(key, "status")
+        case _:
+            raise ValueError(damage)

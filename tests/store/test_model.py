@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -64,7 +64,7 @@ class Walk(RuleBasedStateMachine):
     yard: Yard
 
     deliveries: Bundle[tuple[str, Claimed]] = Bundle("deliveries")
-    sent: Bundle[Call[object]] = Bundle("sent")
+    sent: Bundle[Any] = Bundle("sent")
 
     @initialize()
     def begin(self) -> None:
@@ -79,7 +79,7 @@ class Walk(RuleBasedStateMachine):
     # ------------------------------------------------------------ moves
 
     @rule(target=sent, queue=st.sampled_from(QUEUES), count=st.integers(1, 4), later=st.booleans())
-    def submit(self, queue: str, count: int, later: bool) -> object:
+    def submit(self, queue: str, count: int, later: bool) -> Any:
         ids = [f"j{self.number + n:03}" for n in range(count)]
         self.number += count
         delay = 600.0 if later else None
@@ -113,7 +113,7 @@ class Walk(RuleBasedStateMachine):
         limit=st.integers(1, 5),
         twice=st.booleans(),
     )
-    def claim(self, worker: str, queues: list[str], limit: int, twice: bool) -> object:
+    def claim(self, worker: str, queues: list[str], limit: int, twice: bool) -> Any:
         self.nonce += 1
         call = calls.claim(worker, f"nonce{self.nonce:04}", queues, limit)
         claim = self.yard.store.run(call)
@@ -133,7 +133,7 @@ class Walk(RuleBasedStateMachine):
         kind=st.sampled_from(KINDS),
         at_once=st.booleans(),
     )
-    def settle(self, delivery: tuple[str, Claimed], kind: str, at_once: bool) -> object:
+    def settle(self, delivery: tuple[str, Claimed], kind: str, at_once: bool) -> Any:
         """Any delivery ever made: also stale ones and ones that ended."""
         worker, claimed = delivery
         overrides: dict[str, object] = {}
@@ -152,7 +152,7 @@ class Walk(RuleBasedStateMachine):
         return call
 
     @rule(target=sent, delivery=deliveries)
-    def release(self, delivery: tuple[str, Claimed]) -> object:
+    def release(self, delivery: tuple[str, Claimed]) -> Any:
         worker, claimed = delivery
         call = calls.release(worker, [(claimed.id, claimed.token)])
         is_mine = self._is_mine(worker, claimed)
@@ -221,7 +221,7 @@ class Walk(RuleBasedStateMachine):
             self._promoted(queue, {job_id for job_id in due if self.jobs[job_id].queue == queue})
 
     @rule(call=sent)
-    def send_again(self, call: Call[object]) -> None:
+    def send_again(self, call: Call[Any]) -> None:
         """A lost reply, however long ago: the call is not applied a second time."""
         before = self._jobs_as_stored()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobyard.ids import new_id
 from jobyard.states import TERMINAL, State
@@ -124,9 +124,8 @@ def test_settlers_of_the_same_delivery_end_it_once(yard: Yard, settings: Setting
 
     def settle(kind: str) -> Callable[[Store], list[Settled]]:
         def run(store: Store) -> list[Settled]:
-            return [
-                store.run(calls.settle("w1", [build_settlement(kind, job)]))[0] for job in claimed
-            ]
+            ends = [calls.settle("w1", [build_settlement(kind, job)]) for job in claimed]
+            return [store.run(end)[0] for end in ends]
 
         return run
 
@@ -145,11 +144,12 @@ def test_settle_against_reap_leaves_one_owner(yard: Yard, settings: Settings) ->
     yard.close_gap()
 
     def settle(store: Store) -> list[Settled]:
-        outcomes = []
+        outcomes: list[Settled] = []
         for n, job in enumerate(claimed):
             if n == 100:
                 yard.expire("w1")
-            outcomes += store.run(calls.settle("w1", [build_settlement("succeeded", job)]))
+            settled = store.run(calls.settle("w1", [build_settlement("succeeded", job)]))
+            outcomes.extend(settled)
         return outcomes
 
     def reap(store: Store) -> list[Settled]:
@@ -296,19 +296,25 @@ def test_renewals_against_reaping_keep_or_lose_the_worker_whole(
         yard.expire(worker)
         yard.close_gap()
 
-        renewal, reaped = race(
-            settings,
-            lambda store, worker=worker: store.run(
-                calls.renew(worker, lease_seconds=LEASE_SECONDS, busy=1)
-            ),
-            lambda store: store.run(calls.reap(lease_seconds=LEASE_SECONDS)),
-        )
+        is_alive, reaped = race(settings, _renewer(worker), _reap_once)
 
-        assert renewal.gone is (worker in reaped.workers)
+        assert is_alive is (worker not in reaped)
         verify(yard.client, yard.keys)
         yard.leave(worker)
         yard.join("sink")
         yard.claim("sink")
+
+
+def _renewer(worker: str) -> Callable[[Store], Any]:
+    def renew(store: Store) -> bool:
+        renewal = store.run(calls.renew(worker, lease_seconds=LEASE_SECONDS, busy=1))
+        return not renewal.gone
+
+    return renew
+
+
+def _reap_once(store: Store) -> Any:
+    return store.run(calls.reap(lease_seconds=LEASE_SECONDS)).workers
 
 
 def test_pruners_forget_each_job_once(yard: Yard, settings: Settings) -> None:

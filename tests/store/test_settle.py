@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -310,7 +310,7 @@ def test_a_garbled_count_does_not_stop_a_settlement(yard: Yard) -> None:
     [("succeeded", "result_ttl"), ("failed", "failure_ttl"), ("canceled", "failure_ttl")],
 )
 def test_what_ended_is_kept_as_long_as_was_asked(yard: Yard, kind: str, field: str) -> None:
-    overrides = {f"{field}_seconds": 500}
+    overrides: dict[str, Any] = {f"{field}_seconds": 500}
     [claimed] = yard.claim_new("j1", **overrides)
 
     yard.settle(kind, claimed)
@@ -322,7 +322,7 @@ def test_what_ended_is_kept_as_long_as_was_asked(yard: Yard, kind: str, field: s
 
 @pytest.mark.parametrize(("kind", "field"), [("succeeded", "result"), ("failed", "failure")])
 def test_a_ttl_of_zero_keeps_nothing(yard: Yard, kind: str, field: str) -> None:
-    overrides = {f"{field}_ttl_seconds": 0}
+    overrides: dict[str, Any] = {f"{field}_ttl_seconds": 0}
     [claimed] = yard.claim_new("j1", **overrides)
 
     yard.settle(kind, claimed)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from support.keyspace import NO_EXPIRY, dump
 
 if TYPE_CHECKING:
-    import redis
-
     from jobyard.keys import Keys
+    from support.servers import RawClient
 
 _STATUS_OF_PLACE = {
     "queue": "queued",
@@ -25,7 +24,7 @@ _TERMINAL = ("finished", "failed", "canceled")
 _COUNTER_OF_PLACE = {"finished": "succeeded", "failed": "failed", "canceled": "canceled"}
 
 
-def verify(client: redis.Redis, keys: Keys) -> None:
+def verify(client: RawClient, keys: Keys) -> None:
     """Asserts that every stored job is in exactly one place and every index agrees with it.
 
     Holds for any keyspace that only the store's moves made and nothing was pruned from.

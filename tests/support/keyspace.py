@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import redis
+    from support.servers import RawClient
 
 NO_EXPIRY = -1
 
 
-def dump(client: redis.Redis, *, without: Iterable[str] = ()) -> dict[str, Any]:
+def dump(client: RawClient, *, without: Iterable[str] = ()) -> dict[str, Any]:
     """Key → ``(type, value, expiry in ms of the epoch or -1)`` of every key."""
     left_out = set(without)
     names = sorted(name.decode() for name in client.scan_iter(count=1000))
@@ -24,7 +24,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
-def make_foreign(client: redis.Redis, name: str, kind: str) -> None:
+def make_foreign(client: RawClient, name: str, kind: str) -> None:
     """Replaces a key that should be a ``kind`` by one of another type."""
     client.delete(name)
     if kind == "string":
@@ -33,7 +33,7 @@ def make_foreign(client: redis.Redis, name: str, kind: str) -> None:
         client.set(name, "foreign")
 
 
-def _value(client: redis.Redis, name: str) -> tuple[str, Any, int]:
+def _value(client: RawClient, name: str) -> tuple[str, Any, int]:
     kind = client.type(name).decode()
     return kind, _READERS[kind](client, name), client.execute_command("PEXPIRETIME", name)
 

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import redis
 from redis.backoff import NoBackoff
@@ -22,6 +22,9 @@ from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+RawClient: TypeAlias = Any
+"""A ``redis.Redis`` whose answers are bytes; its own types are unions that no test could use."""
 
 _START_TRIES = 5
 _START_SECONDS = 30.0
@@ -120,7 +123,7 @@ class StoreServer:
         shutil.rmtree(self.directory, ignore_errors=True)
         atexit.unregister(self.close)
 
-    def client(self, timeout_seconds: float = 10.0) -> redis.Redis:
+    def client(self, timeout_seconds: float = 10.0) -> RawClient:
         """A new plain client that never repeats a command; the caller closes it."""
         return redis.Redis.from_url(
             self.url, socket_timeout=timeout_seconds, retry=Retry(NoBackoff(), 0)
@@ -176,7 +179,7 @@ class StoreServer:
             process.wait()
 
 
-def _answers(client: redis.Redis) -> bool:
+def _answers(client: RawClient) -> bool:
     try:
         return bool(client.ping())
     except redis.RedisError:

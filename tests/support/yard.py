@@ -15,8 +15,6 @@ from support.keyspace import dump
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import redis
-
     from jobyard.keys import Keys
     from jobyard.states import State
     from jobyard.store import Store
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
         Settled,
         Submitted,
     )
+    from support.servers import RawClient
 
 LEASE_SECONDS = 30.0
 
@@ -40,7 +39,7 @@ class Yard:
     """One store under test and a plain client beside it."""
 
     store: Store
-    client: redis.Redis
+    client: RawClient
     queues: tuple[str, ...] = field(default=("default",))
 
     @property
@@ -64,7 +63,8 @@ class Yard:
         """What RQ keeps of a worker, made by RQ itself."""
         for name in workers:
             queues = [Queue(queue, connection=self.client) for queue in self.queues]
-            Worker(queues, name=name, connection=self.client).register_birth()
+            worker: Any = Worker(queues, name=name, connection=self.client)
+            worker.register_birth()
 
     def claim(
         self, worker: str = "w1", queues: Sequence[str] = (), limit: int = 100, nonce: str = ""
