@@ -30,13 +30,12 @@ def service_programs(settings: UpSettings) -> list[Program]:
         NotInstalledError: One of their commands is missing.
     """
     environment = _environment(settings)
-    return [
-        _program("api", "jobyard-api", Stage.SERVICES, environment, SERVICE_STOP_SECONDS),
-        *_workers(settings, environment),
-        _program(
-            "scheduler", "jobyard-scheduler", Stage.SERVICES, environment, SERVICE_STOP_SECONDS
-        ),
-    ]
+    workers = _workers(settings, environment)
+    api, scheduler = (
+        _program(name, f"jobyard-{name}", Stage.SERVICES, environment, SERVICE_STOP_SECONDS)
+        for name in ("api", "scheduler")
+    )
+    return [api, *workers, scheduler]
 
 
 def service_names(settings: UpSettings) -> list[str]:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 30.0
+WRONG_SETTINGS_EXIT_CODE = 2
+SETTLED_SECONDS = 0.25
+"""A service that lives on so long after its first line has accepted its settings."""
+SILENT_SECONDS = 5.0
+"""The same for one that says nothing, as its log level may have it."""
 STEADY_SECONDS = 30.0
 """A process that lived so long is no crash loop; the next restart is quick again."""
 
@@ -62,8 +67,10 @@ class Service:
     log: YardLog
     guard: Guard
     last_line: str = ""
+    restarts: int = 0
     _process: subprocess.Popen[bytes] | None = None
     _started_at: float = 0.0
+    _spoke_at: float | None = None
     _restart_at: float | None = None
     _backoff_seconds: float = FIRST_BACKOFF_SECONDS
     _reader: threading.Thread | None = field(default=None, repr=False)
@@ -84,6 +91,20 @@ class Service:
         self._started_at, self._restart_at = time.monotonic(), None
         self._follow_output(self._process)
 
+    @property
+    def has_settled(self) -> bool:
+        """Whether it runs and did not refuse its settings."""
+        now = time.monotonic()
+        settled_at = self._started_at + SILENT_SECONDS
+        if self._spoke_at is not None:
+            settled_at = min(settled_at, self._spoke_at + SETTLED_SECONDS)
+        return self.exit_code() is None and now > settled_at
+
+    @property
+    def refused_settings(self) -> bool:
+        """Whether its first process ended by refusing its settings."""
+        return self.restarts == 0 and self.exit_code() == WRONG_SETTINGS_EXIT_CODE
+
     def exit_code(self) -> int | None:
         """How the process ended; None while it lives."""
         return self._process.poll() if self._process else None
@@ -96,6 +117,7 @@ class Service:
         if self._restart_at is None:
             self._plan_restart(code)
         elif time.monotonic() >= self._restart_at:
+            self.restarts += 1
             self.start()
 
     def ask_to_stop(self) -> None:
@@ -163,6 +185,7 @@ class Service:
             for raw in output:
                 text = raw.decode(errors="replace").rstrip()
                 if text:
+                    self._spoke_at = self._spoke_at or time.monotonic()
                     self.last_line = text
                     self.log.write(self.program.name, text)
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 STORE_START_SECONDS = 60.0
 """A store of some gigabytes reads its append-only file for that long."""
+FIRST_PROGRAMS = 2
+HEAD_START_SECONDS = 3.0
+"""The API and one worker have the processors for themselves until the API answers, for at most
+so long: the first job is done sooner on a machine with two of them."""
 POLL_SECONDS = 0.05
 STILL_WAITING_SECONDS = 15.0
 
@@ -47,8 +51,7 @@ class Session:
         """
         if not self._settings.uses_outside_store:
             self._start_store(store_directory, lock_descriptor)
-        for program in service_programs(self._settings):
-            self._yard.start(program)
+        self._start_services()
         if self._becomes_ready():
             self._greet()
         while not self._ends():
@@ -66,18 +69,30 @@ class Session:
         self._yard.check_alive(Stage.STORE)
         return self._ends() or store_answers(port)
 
+    def _start_services(self) -> None:
+        programs = service_programs(self._settings)
+        for program in programs[:FIRST_PROGRAMS]:
+            self._yard.start(program)
+        wait_until(lambda: self._ends() or self._api_is_ready(), HEAD_START_SECONDS)
+        for program in programs[FIRST_PROGRAMS:]:
+            self._yard.start(program)
+
     def _becomes_ready(self) -> bool:
         while not self._is_ready():
             if self._ends():
                 return False
-            self._yard.check_settings()
             self._yard.revive()
             self._say_what_is_missing()
             time.sleep(POLL_SECONDS)
         return True
 
     def _is_ready(self) -> bool:
-        return api_is_ready(*_address(self._settings)) and self._has_worker()
+        return (
+            self._api_is_ready() and self._has_worker() and self._yard.has_settled(Stage.SERVICES)
+        )
+
+    def _api_is_ready(self) -> bool:
+        return api_is_ready(*_address(self._settings))
 
     def _has_worker(self) -> bool:
         pids = self._yard.pids(Stage.WORKERS)
@@ -93,7 +108,7 @@ class Session:
 
     def _say_what_is_missing(self) -> None:
         if time.monotonic() > self._says_so_at:
-            missing = "the API" if self._has_worker() else "a worker"
+            missing = "the API and the scheduler" if self._has_worker() else "a worker"
             self._log.say(f"still waiting for {missing}")
             self._says_so_at = time.monotonic() + STILL_WAITING_SECONDS
 

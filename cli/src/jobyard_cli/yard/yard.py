@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from jobyard_cli.yard.guard import Guard
     from jobyard_cli.yard.log import YardLog
 
-WRONG_SETTINGS_EXIT_CODE = 2
-
 
 class ServiceStoppedError(JobyardError):
     """A service refused to start; trying again would not help."""
@@ -40,20 +38,19 @@ class Yard:
         services = self._of(stage)
         return {service.pid for service in services if service.pid is not None}
 
-    def revive(self) -> None:
-        """Starts again what has died."""
-        for service in self._services:
-            service.revive()
+    def has_settled(self, stage: Stage) -> bool:
+        """Whether every service of a stage runs and accepted its settings."""
+        return all(service.has_settled for service in self._of(stage))
 
-    def check_settings(self) -> None:
-        """Finds services that refused their settings.
+    def revive(self) -> None:
+        """Starts again what has died.
 
         Raises:
-            ServiceStoppedError: One did; the message carries its own last line.
+            ServiceStoppedError: A service refused its settings; the message carries its last line.
         """
+        self._check_settings()
         for service in self._services:
-            if service.exit_code() == WRONG_SETTINGS_EXIT_CODE:
-                self._refuse(service)
+            service.revive()
 
     def check_alive(self, stage: Stage) -> None:
         """Finds services of a stage that have ended.
@@ -72,6 +69,11 @@ class Yard:
             if services:
                 report(f"stopping {', '.join(service.program.name for service in services)}")
             self._stop(services)
+
+    def _check_settings(self) -> None:
+        for service in self._services:
+            if service.refused_settings:
+                self._refuse(service)
 
     def _stop(self, services: list[Service]) -> None:
         for service in services:
