@@ -23,8 +23,9 @@ STORE_START_SECONDS = 60.0
 """A store of some gigabytes reads its append-only file for that long."""
 FIRST_PROGRAMS = 2
 HEAD_START_SECONDS = 3.0
-"""The API and one worker have the processors for themselves until the API answers, for at most
-so long: the first job is done sooner on a machine with two of them."""
+"""The API and one worker have the processors for themselves until one of them is up, for at most
+so long. On two busy processors the first job was done (and all was ready) after 4.4 s (4.9 s);
+5.1 s (5.3 s) without a head start, 3.6 s (5.4 s) with one until the API answers."""
 POLL_SECONDS = 0.05
 STILL_WAITING_SECONDS = 15.0
 
@@ -73,9 +74,12 @@ class Session:
         programs = service_programs(self._settings)
         for program in programs[:FIRST_PROGRAMS]:
             self._yard.start(program)
-        wait_until(lambda: self._ends() or self._api_is_ready(), HEAD_START_SECONDS)
+        wait_until(self._head_start_ends, HEAD_START_SECONDS)
         for program in programs[FIRST_PROGRAMS:]:
             self._yard.start(program)
+
+    def _head_start_ends(self) -> bool:
+        return self._ends() or self._yard.has_spoken(Stage.WORKERS) or self._api_is_ready()
 
     def _becomes_ready(self) -> bool:
         while not self._is_ready():

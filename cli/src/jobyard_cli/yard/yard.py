@@ -38,6 +38,10 @@ class Yard:
         services = self._of(stage)
         return {service.pid for service in services if service.pid is not None}
 
+    def has_spoken(self, stage: Stage) -> bool:
+        """Whether a service of a stage has logged anything."""
+        return any(service.last_line for service in self._of(stage))
+
     def has_settled(self, stage: Stage) -> bool:
         """Whether every service of a stage runs and accepted its settings."""
         return all(service.has_settled for service in self._of(stage))
