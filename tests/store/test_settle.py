@@ -253,6 +253,18 @@ def test_a_worker_that_was_reaped_is_refused_while_the_job_waits(yard: Yard, kin
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_rqs_own_tools_ended_meanwhile_only_loses_its_hold(yard: Yard, kind: str) -> None:
+    [claimed] = yard.claim_new("j1")
+    yard.client.hset(yard.keys.job("j1"), "status", "stopped")
+
+    assert yard.settle(kind, claimed) is Settled.STALE
+
+    assert yard.client.hget(yard.keys.job("j1"), "status") == b"stopped"
+    assert not yard.client.exists(yard.keys.results("j1"), yard.keys.held("w1"))
+    assert yard.client.zcard(yard.keys.registry("wip", "default")) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_record_that_vanished_only_loses_its_hold(yard: Yard, kind: str) -> None:
     [claimed] = yard.claim_new("j1")
     yard.client.delete(yard.keys.job("j1"))
