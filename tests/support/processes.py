@@ -101,17 +101,21 @@ class Service:
         return self.log_path.read_text(errors="replace")
 
     def end(self) -> None:
-        """Kills the command and everything that came from it."""
+        """Kills the command and everything that came from it.
+
+        A server that sets its title writes over its environment and its mark: such a one is
+        found as a descendant, before its parent is gone.
+        """
+        unmarked = _descendants(self.pid) if self.is_running else []
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
+        _kill(unmarked)
         wait_for(self._all_gone, 10.0, lambda: f"alive: {_marked(self.mark)}")
 
     def _all_gone(self) -> bool:
         pids = _marked(self.mark)
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(pids)
         return not pids
 
 
@@ -152,6 +156,26 @@ def clean_environment() -> dict[str, str]:
 def _marked(mark: str) -> list[int]:
     wanted = f"{_MARK}={mark}".encode()
     return [pid for pid in _all_pids() if wanted in _environment_of(pid)]
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [child for child in _all_pids() if _parent_of(child) == pid]
+    return children + [below for child in children for below in _descendants(child)]
+
+
+def _parent_of(pid: int) -> int:
+    """0 for a process that is gone."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    except OSError:
+        return 0
+    return int(after_name.split()[1])
 
 
 def _all_pids() -> list[int]:
