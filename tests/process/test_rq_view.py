@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rq import Queue
@@ -32,7 +33,7 @@ def test_rq_agrees_on_every_state(
         failed = rest.submit("fail", queue="busy")
         retried = rest.submit("fail", queue="busy", retry={"delays_seconds": [3600]})
         for job, state in ((done, "succeeded"), (failed, "failed"), (retried, "retrying")):
-            wait_for(lambda job=job, state=state: rest.job(job["id"])["state"] == state, 20)
+            wait_for(partial(is_in, rest, job["id"], state), 20)
         running = rest.submit("sleep", queue="busy", payload={"seconds": 600})
         wait_for(lambda: rest.job(running["id"])["state"] == "running", 20)
         queued = rest.submit("echo", queue="busy")
@@ -47,10 +48,12 @@ def test_rq_agrees_on_every_state(
         assert [ours[job["id"]]["state"] for job in jobs] == [
             "succeeded", "failed", "retrying", "running", "queued", "scheduled", "canceled",
         ]  # fmt: skip
-        for job_id, job in theirs.items():
-            assert agrees(job, ours[job_id]), (job_id, job.get_status(), ours[job_id]["state"])
+        for job_id, seen in theirs.items():
+            assert agrees(seen, ours[job_id]), (job_id, seen.get_status(), ours[job_id]["state"])
         assert theirs[done["id"]].return_value() == 5
-        assert "RuntimeError" in (theirs[failed["id"]].latest_result().exc_string or "")
+        result = theirs[failed["id"]].latest_result()
+        assert result is not None
+        assert "RuntimeError" in (result.exc_string or "")
 
         queue = Queue("busy", connection=rq_connection, serializer=JSONSerializer)
         assert queue.job_ids == [queued["id"]]
@@ -62,10 +65,18 @@ def test_rq_agrees_on_every_state(
         info = rq_info(server)
         assert "busy" in info
         assert "1 workers, " in info
-        [listed] = Worker.all(connection=rq_connection, serializer=JSONSerializer)
-        wait_for(lambda: listed.refresh() or listed.get_state() == "busy", 10)
+        wait_for(lambda: worker_states(rq_connection) == ["busy"], 10)
     worker.term()
     rest.http.close()
+
+
+def is_in(rest: Rest, job_id: str, state: str) -> bool:
+    return bool(rest.job(job_id)["state"] == state)
+
+
+def worker_states(connection: redis.Redis) -> list[str]:
+    workers = Worker.all(connection=connection, serializer=JSONSerializer)
+    return [worker.get_state() for worker in workers]
 
 
 def fetch(job_id: str, connection: redis.Redis) -> Job:
@@ -75,7 +86,8 @@ def fetch(job_id: str, connection: redis.Redis) -> Job:
 def agrees(theirs: Job, ours: dict[str, Any]) -> bool:
     status = rq_status(theirs.get_status())
     assert status is not None
-    return state_of(status, attempts=ours["attempts"], cancel=False) == ours["state"]
+    state: str = ours["state"]
+    return state_of(status, attempts=ours["attempts"], cancel=False) == state
 
 
 def rq_info(server: StoreServer) -> str:

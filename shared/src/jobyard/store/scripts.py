@@ -14,10 +14,10 @@ _FLAGS = {
     ),
 }
 _ALLOWED_WHEN_FULL = "flags=allow-oom"
-"""Everything else. Without such a first line a full server judges a script by its first write: claim
-and promote, which begin by taking something away, go on, while settle, renew and reap are refused,
-so leases run out and nothing ends. Here, what takes work in is refused, and what works it off, and
-so makes room, is not."""
+"""Everything else. Without such a first line a full server judges a script by its first write:
+claim and promote, which begin by taking something away, go on, while settle, renew and reap are
+refused, so leases run out and nothing ends. With it, what takes work in is refused, and what works
+it off, and so makes room, is not."""
 
 
 @dataclass(frozen=True, slots=True)
