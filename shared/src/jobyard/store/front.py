@@ -127,13 +127,15 @@ _WAIT_CODES = frozenset({
 def translate(error: exceptions.RedisError) -> Exception:
     """Our error for one of the client's; an error that is a bug of ours stays as it is."""
     message = str(error)
+    if isinstance(error, exceptions.AuthenticationError):
+        return StoreUnavailableError(f"The store refuses: {message}")
     if isinstance(
         error, (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError)
     ):
         return StoreUnavailableError(f"The store does not answer: {message}")
     if any(code in message for code in ("YARDTYPE", "WRONGTYPE")):
         return StoreDataError(message)
-    if isinstance(error, exceptions.AuthenticationError) or _code(error) in _WAIT_CODES:
+    if _code(error) in _WAIT_CODES:
         return StoreUnavailableError(f"The store refuses: {_code(error)} {message}")
     return error
 

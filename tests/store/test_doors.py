@@ -1,0 +1,161 @@
+"""The ways to a server: an ACL user with the keys of one prefix only, TLS, and Sentinel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+import trustme
+
+from jobyard.connection import connect
+from jobyard.errors import StoreUnavailableError
+from jobyard.ids import new_id
+from jobyard.settings import Settings
+from jobyard.store import Store, calls
+from jobyard.store.records import SubmitStatus, TaskRecord
+from support.builders import build_settlement, build_submission
+from support.rest import free_port
+from support.servers import Engine, StoreServer, binary_of
+from support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WORKER = "worker-1"
+
+
+def test_an_acl_user_needs_the_keys_of_the_prefix_only(server: StoreServer) -> None:
+    with server.client() as client:
+        client.acl_setuser("yard", enabled=True, passwords=["+secret"], keys=["rq:*"],
+                           categories=["+@all", "-@dangerous", "-@admin"])  # fmt: skip
+    url = server.url.replace("redis://", "redis://yard:secret@")
+
+    with open_store(url) as store:
+        run_every_call(store)
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            store.client.get("foreign")
+
+
+def test_a_wrong_password_says_that_the_store_refuses(server: StoreServer) -> None:
+    with server.client() as client:
+        client.acl_setuser("yard", enabled=True, passwords=["+secret"], keys=["rq:*"])
+    url = server.url.replace("redis://", "redis://yard:wrong@")
+
+    with open_store(url) as store, pytest.raises(StoreUnavailableError, match="refuses"):
+        store.ping()
+
+
+def test_tls_with_a_private_authority(engine: Engine, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    port = free_port()
+    options = {
+        "tls-port": str(port),
+        "tls-cert-file": str(tmp_path / "cert.pem"),
+        "tls-key-file": str(tmp_path / "key.pem"),
+        "tls-ca-cert-file": str(tmp_path / "ca.pem"),
+        "tls-auth-clients": "no",
+    }
+    with tls_server(engine, options):
+        url = f"rediss://127.0.0.1:{port}/0"
+        with open_store(url, redis_ca=str(tmp_path / "ca.pem")) as store:
+            run_every_call(store)
+        with open_store(url) as stranger, pytest.raises(StoreUnavailableError):
+            stranger.ping()
+
+
+def test_sentinel_names_the_primary(server: StoreServer, tmp_path: Path) -> None:
+    with sentinel(server, tmp_path) as port:
+        with open_store(f"redis+sentinel://127.0.0.1:{port}/yard/0") as store:
+            run_every_call(store)
+        with server.client() as client:
+            assert client.exists(store.keys.queue("default"))
+
+
+def run_every_call(store: Store) -> None:
+    """Each kind of key once: submit, claim, settle, cancel, promote, reap, prune, read, list."""
+    jobs = [build_submission(), build_submission(), build_submission(delay_seconds=60)]
+    stored = store.run(calls.submit(jobs))
+    assert {job.status for job in stored} == {SubmitStatus.CREATED}
+    store.run(calls.join(WORKER, pool="default", slots=1, lease_seconds=30))
+    [first] = store.run(calls.claim(WORKER, new_id(), ["default"], 1)).jobs
+    store.run(calls.settle(WORKER, [build_settlement("succeeded", first)]))
+    [second] = store.run(calls.claim(WORKER, new_id(), ["default"], 1)).jobs
+    store.run(calls.release(WORKER, [(second.id, second.token)]))
+    store.run(calls.renew(WORKER, lease_seconds=30, busy=1))
+    store.run(calls.cancel([jobs[2].id]))
+    store.run(calls.promote())
+    store.run(calls.reap(lease_seconds=30))
+    store.run(calls.prune())
+    store.run(calls.publish_tasks([TASK]))
+    assert store.run(calls.published_tasks()) == [TASK]
+    assert store.run(calls.read(first.id)) is not None
+    assert len(store.run(calls.list_jobs("default")).jobs) == len(jobs)
+    assert [queue.name for queue in store.run(calls.queues())] == ["default"]
+    store.run(calls.workers())
+    store.run(calls.journal("notes"))
+    assert store.listen(["default"], 0.5)
+    store.run(calls.leave(WORKER))
+
+
+TASK = TaskRecord(
+    name="noop", schema={}, queue="default", timeout_seconds=1, result_ttl_seconds=1,
+    failure_ttl_seconds=1, retry={}, isolated=False, description="", version="1",
+)  # fmt: skip
+
+
+@contextmanager
+def open_store(url: str, **overrides: object) -> Iterator[Store]:
+    settings = Settings.load(redis_url=url, _env_file=None, **overrides)
+    store = Store(connect(settings), settings.keys)
+    yield store
+    store.close()
+
+
+@contextmanager
+def tls_server(engine: Engine, options: dict[str, str]) -> Iterator[StoreServer]:
+    server = StoreServer(engine, options=options)
+    with ExitStack() as closing:
+        closing.callback(server.close)
+        try:
+            server.start()
+        except AssertionError:
+            if "tls" in server.log().lower():
+                pytest.skip(f"this build of {engine} has no TLS")
+            raise
+        yield server
+
+
+@contextmanager
+def sentinel(server: StoreServer, directory: Path) -> Iterator[int]:
+    binary, port = binary_of(server.engine), free_port()
+    assert binary is not None
+    config = directory / "sentinel.conf"
+    config.write_text(f"port {port}\nsentinel monitor yard 127.0.0.1 {server.port} 1\n")
+    with (directory / "sentinel.log").open("wb") as log:
+        process = subprocess.Popen(
+            [binary, config, "--sentinel"], stdout=log, stderr=log, cwd=directory
+        )
+    try:
+        with redis.Redis(port=port) as client:
+            wait_for(lambda: knows_primary(client), 10)
+        yield port
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def knows_primary(client: redis.Redis) -> bool:
+    try:
+        return client.sentinel_get_master_addr_by_name("yard") is not None
+    except redis.RedisError:
+        return False
