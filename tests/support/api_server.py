@@ -38,16 +38,16 @@ def running_api(url: str, **overrides: object) -> Iterator[str]:
         thread.join(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api_url(session_server: StoreServer) -> Iterator[str]:
-    """The API that all tests of one engine share."""
+    """The API that the tests of a module share. Not longer: it publishes tasks all the time."""
     with running_api(session_server.url) as base_url:
         yield base_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api_client(api_url: str) -> Iterator[httpx.Client]:
-    """One client for all tests: to make one takes longer than most tests."""
+    """One client for a module's tests: to make one takes longer than most tests."""
     with httpx.Client(base_url=api_url, timeout=30) as client:
         yield client
 

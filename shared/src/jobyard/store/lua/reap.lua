@@ -82,7 +82,7 @@ end
 
 if may_reap() then
   local workers = { named }
-  if named == '' then workers = redis.call('ZRANGEBYSCORE', yard('lease'), '-inf', NOW, 'LIMIT', 0, 10) end
+  if named == '' then workers = redis.call('ZRANGEBYSCORE', yard('lease'), '-inf', NOW, 'LIMIT', 0, 100) end
   for _, worker in ipairs(workers) do reap(worker) end
 end
 flush()
