@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 AWAY_SECONDS = int(os.environ.get("JOBYARD_TEST_AWAY_SECONDS", "20"))
 LEASE_SECONDS = 5
+SLOTS = 16  # two workers of eight, all of them in the middle of a job when the store goes
 
 
 @pytest.fixture
@@ -52,6 +53,7 @@ def test_nothing_acknowledged_is_lost_while_the_store_is_away(
         rest.wait_for_task("sleeper")
         wait_for(lambda: len(load.acknowledged) >= 100 and ledger.ended(), 30)
 
+        wait_for(lambda: len(ledger.started() - ledger.ended()) == SLOTS, 30, interval_seconds=0)
         durable_server.kill()
         refused = wait_for(lambda: load.refusals[-5:], 10)
         time_away(AWAY_SECONDS)
@@ -106,7 +108,7 @@ class Load:
         self.thread.join()
 
     def _submit(self) -> None:
-        job = {"task": "sleeper", "queue": "q", "payload": {"seconds": 0.02}}
+        job = {"task": "sleeper", "queue": "q", "payload": {"seconds": 0.3}}
         with httpx.Client(timeout=30) as http:
             while not self.ending.wait(0.01):
                 reply = http.post(self.url, json=job)
