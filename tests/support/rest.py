@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -38,6 +40,15 @@ class Rest:
     def wait_for_task(self, name: str) -> None:
         """Waits until the catalogue has a task."""
         wait_for(lambda: self.status(f"/v1/tasks/{name}") == 200, 20)
+
+    def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        """Posts, and posts again under the same idempotency key while the answer is 503."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        while True:
+            reply = self.http.post(path, json=body, headers=headers)
+            if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return reply
+            time.sleep(float(reply.headers["retry-after"]))  # as the server asks
 
     def submit(self, task: str, **fields: Any) -> dict[str, Any]:
         """Submits one job and returns it."""
