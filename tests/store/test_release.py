@@ -72,6 +72,18 @@ def test_after_ten_releases_it_is_a_dead_letter_that_says_why(yard: Yard) -> Non
     verify(yard.client, yard.keys)
 
 
+def test_a_job_that_never_started_is_given_back_as_often_as_it_takes(yard: Yard) -> None:
+    [claimed] = yard.claim_new("j1")
+    for _ in range(15):
+        yard.release(claimed, started=False)
+        [claimed] = yard.claim()
+
+    yard.release(claimed)
+
+    assert yard.waiting() == ["j1"]
+    verify(yard.client, yard.keys)
+
+
 def test_a_released_job_that_was_asked_to_cancel_is_canceled(yard: Yard) -> None:
     [claimed] = yard.claim_new("j1")
     yard.cancel("j1")

@@ -85,10 +85,10 @@ class Yard:
         settlement = build_settlement(kind, claimed, **overrides)
         return self.store.run(calls.settle(worker, [settlement]))[0]
 
-    def release(self, *claimed: Claimed, worker: str = "w1") -> list[Settled]:
+    def release(self, *claimed: Claimed, worker: str = "w1", started: bool = True) -> list[Settled]:
         """Gives deliveries back."""
         deliveries = [(delivery.id, delivery.token) for delivery in claimed]
-        return self.store.run(calls.release(worker, deliveries))
+        return self.store.run(calls.release(worker, deliveries, started=started))
 
     def renew(self, worker: str = "w1", busy: int = 0) -> Renewal:
         """One renewal."""

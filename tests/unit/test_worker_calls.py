@@ -149,8 +149,22 @@ def test_what_is_given_back_keeps_its_order_over_batches() -> None:
     releaser.flush("w")
 
     last, first = store.sent[1:]
-    assert (last[3], last[-1]) == ("050", "149")
-    assert (first[3], first[-1]) == ("000", "049")
+    assert (last[4], last[-1]) == ("050", "149")
+    assert (first[4], first[-1]) == ("000", "049")
+
+
+def test_only_jobs_that_ran_are_given_back_as_started() -> None:
+    store = ScriptedStore(*[settle_all] * 3)
+    releaser = Releaser(link_of(store))
+    deliveries = [build_delivery(token) for token in "abcd"]
+    deliveries[1].is_started = True
+    releaser.add(deliveries)
+
+    releaser.flush("w")
+
+    assert [(sent[1], sent[4::2]) for sent in store.sent] == [
+        (0, ["c", "d"]), (1, ["b"]), (0, ["a"]),
+    ]  # fmt: skip
 
 
 def test_the_store_is_left_alone_for_a_while_after_it_was_away() -> None:

@@ -15,14 +15,16 @@ class Delivery:
     """A claimed job and what became of it here. The loop and the slot that runs it share it."""
 
     __slots__ = (
-        "_cancelled", "is_canceled", "is_orphaned", "is_reported", "job", "progress", "stop",
-        "task",
+        "_cancelled", "is_canceled", "is_orphaned", "is_reported", "is_started", "job", "progress",
+        "stop", "task",
     )  # fmt: skip
 
     def __init__(self, job: Claimed) -> None:
         self.job = job
         self.task = ""
         """Its name, once the record was read."""
+        self.is_started = False
+        """Whether a slot has taken it."""
         self.is_canceled = False
         """Whether its job was asked to cancel."""
         self.is_orphaned = False

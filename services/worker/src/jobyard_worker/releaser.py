@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreDataError
@@ -18,7 +19,10 @@ _log = get_logger(__name__)
 
 
 class Releaser:
-    """Keeps deliveries to be given back; the order of their claims is kept in the queues."""
+    """Keeps deliveries to be given back; the order of their claims is kept in the queues.
+
+    The store counts how often a job was given back while it ran, so each call is of one kind.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -43,11 +47,17 @@ class Releaser:
             StoreUnavailableError: The store is away; they wait for the next try.
         """
         while self._waiting:
-            batch = self._waiting[-calls.BATCH :]
+            batch = self._last_batch()
+            keys, started = [delivery.key for delivery in batch], batch[0].is_started
             try:
-                self._link.run(calls.release(worker, [delivery.key for delivery in batch]))
+                self._link.run(calls.release(worker, keys, started=started))
             except StoreDataError as error:
                 _log.error("jobs.unreleased", reason=str(error), jobs=len(batch))
             else:
                 _log.info("jobs.released", worker=worker, jobs=len(batch))
-            del self._waiting[-calls.BATCH :]
+            del self._waiting[-len(batch) :]
+
+    def _last_batch(self) -> list[Delivery]:
+        started = self._waiting[-1].is_started
+        alike = takewhile(lambda it: it.is_started == started, reversed(self._waiting))
+        return list(islice(alike, calls.BATCH))[::-1]

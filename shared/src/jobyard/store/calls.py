@@ -111,9 +111,15 @@ def settle(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]
     return Call(script("settle"), sent, _settled)
 
 
-def release(worker: str, deliveries: Sequence[tuple[str, str]]) -> Call[list[Settled]]:
-    """Gives deliveries ``(id, token)`` back to the head of their queues, in this order."""
-    sent = [worker, len(deliveries), *(part for delivery in deliveries for part in delivery)]
+def release(
+    worker: str, deliveries: Sequence[tuple[str, str]], *, started: bool = True
+) -> Call[list[Settled]]:
+    """Gives deliveries ``(id, token)`` back to the head of their queues, in this order.
+
+    After ten times that a job was ``started`` it is a dead letter: it is longer than any grace.
+    """
+    pairs = [part for delivery in deliveries for part in delivery]
+    sent = [worker, int(started), len(deliveries), *pairs]
     return Call(script("release"), sent, _settled)
 
 

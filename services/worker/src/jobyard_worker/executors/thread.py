@@ -68,6 +68,7 @@ class ThreadExecutor:
         take, run, ended, wake = self._ready.take, self._run, self._ended, self._wake
         while True:
             delivery = take()
+            delivery.is_started = True
             ended.append((delivery, run(delivery, coroutines)))
             del delivery
             wake.set()

@@ -1,14 +1,15 @@
 -- release: gives deliveries back to the head of their queue, in the order given: neither an
--- attempt nor a crash. After ten the job is longer than any grace and becomes a dead letter.
+-- attempt nor a crash. After ten of a job that was running it is longer than any grace and becomes
+-- a dead letter; one that no slot had started is given back as often as it takes.
 -- Closes the loss of jobs at SIGTERM.
--- KEYS none  ARGV prefix, worker, n, then n × (id token)
+-- KEYS none  ARGV prefix, worker, started (1 | 0), n, then n × (id token)
 -- Returns n × outcome: done | again | stale | vanished.
 
-local worker = ARGV[2]
+local worker, started = ARGV[2], ARGV[3] == '1'
 local MOST = 10
 expect('hash', yard('held', worker))
 expect('hash', yard('mail', worker))
-for at = 4, #ARGV, 2 do
+for at = 5, #ARGV, 2 do
   local queue = redis.call('HGET', yard('held', worker), ARGV[at] .. ':' .. ARGV[at + 1])
   if queue then guard(queue) end
   expect('stream', key('results', ARGV[at]))
@@ -24,13 +25,13 @@ end
 local function give_back(id, queue, cancel)
   redis.call('HDEL', key('job', id), 'worker_name') -- the token stays: it tells a repeated call
   if cancel then return finish(id, queue, 'canceled', NOW) end
-  if bump(key('job', id), 'releases', 1) > MOST then return dead_letter(id, queue) end
+  if started and bump(key('job', id), 'releases', 1) > MOST then return dead_letter(id, queue) end
   count(queue, 'released')
   make_ready(id, queue, true)
 end
 
 local replies = {}
-for at = #ARGV - 1, 4, -2 do
+for at = #ARGV - 1, 5, -2 do
   local outcome, queue, member, cancel = owned(worker, ARGV[at], ARGV[at + 1])
   if queue then drop_hold(worker, member, queue) end
   if outcome == 'mine' then
