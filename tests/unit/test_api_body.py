@@ -96,6 +96,16 @@ def test_the_number_of_values_is_bounded() -> None:
     assert refusal(json.dumps({str(n): 0 for n in range(1_000)}).encode()).code is Code.UNSAFE_JSON
 
 
+def test_a_repeated_key_is_found_among_very_many() -> None:
+    """Comparing each key with each other one would hold up all other requests for minutes."""
+    keys = [str(number) for number in range(100_000)]
+    body = ",".join(f'"{key}":1' for key in [*keys, "99999"])
+
+    found = refusal(f"{{{body}}}".encode())
+
+    assert '"99999" stands twice' in found.errors[0].detail
+
+
 @pytest.mark.parametrize(
     "body", [b"{", b"[1,]", b"{'a': 1}", b"nul", b'"\x01"', b"01", b"1 2", b"\xff", b"\xed\xa0\x80"]
 )

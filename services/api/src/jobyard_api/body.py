@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from email.message import Message
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 MAX_SHOWN_PLACES = 20
 _INTEGERS = range(-(2**63), 2**63)
 _LONGEST_INTEGER = 20
+
+_Path: TypeAlias = "tuple[str | int, ...]"
+_Place: TypeAlias = "tuple[_Path, Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,7 @@ class _Reader:
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
         return self._refuse(f"the key {_shown(twice)} stands twice in this object")
 
     def _constant(self, name: str) -> Any:
@@ -196,16 +199,22 @@ def _inspect(value: Any, bounds: Bounds) -> None:
         raise _unsafe(errors)
 
 
-def _walk(value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Every value and every key below ``value`` with its path, in order, without recursion."""
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+def _walk(value: Any) -> Iterator[_Place]:
+    """Every value below ``value`` with its path, in order; nothing is unrolled ahead."""
+    waiting: list[Iterator[_Place]] = [iter([((), value)])]
     while waiting:
-        path, found = waiting.pop()
-        yield path, found
-        if isinstance(found, dict):
-            waiting.extend(((*path, key), found[key]) for key in reversed(found))
-        elif isinstance(found, list):
-            waiting.extend(((*path, index), found[index]) for index in reversed(range(len(found))))
+        place = next(waiting[-1], None)
+        if place is None:
+            waiting.pop()
+            continue
+        yield place
+        if isinstance(place[1], dict | list):
+            waiting.append(_inside(*place))
+
+
+def _inside(path: _Path, value: dict[str, Any] | list[Any]) -> Iterator[_Place]:
+    steps = value.items() if isinstance(value, dict) else enumerate(value)
+    return (((*path, step), found) for step, found in steps)
 
 
 def _complaint(value: Any) -> str | None:
@@ -222,7 +231,7 @@ def _is_broken(text: str) -> bool:
     return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _printable(path: tuple[str | int, ...]) -> list[str | int]:
+def _printable(path: _Path) -> list[str | int]:
     return [_shown(step).strip('"') if isinstance(step, str) else step for step in path]
 
 
