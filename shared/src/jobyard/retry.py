@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MAX_RETRIES = 1_000
 MAX_DELAY_SECONDS = 30 * 86_400.0
 
-Delay = Annotated[float, Field(ge=0, le=MAX_DELAY_SECONDS, allow_inf_nan=False)]
+Delay = Annotated[float, Field(strict=True, ge=0, le=MAX_DELAY_SECONDS, allow_inf_nan=False)]
 
 
 class RetryPolicy(BaseModel):
@@ -26,12 +26,12 @@ class RetryPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_retries: int = Field(0, ge=0, le=MAX_RETRIES)
+    max_retries: int = Field(0, strict=True, ge=0, le=MAX_RETRIES)
     delays_seconds: tuple[Delay, ...] = Field((), max_length=MAX_RETRIES)
     base_seconds: Delay = 1.0
-    factor: float = Field(2.0, ge=1, le=100, allow_inf_nan=False)
+    factor: float = Field(2.0, strict=True, ge=1, le=100, allow_inf_nan=False)
     cap_seconds: Delay = 600.0
-    jitter: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
+    jitter: float = Field(0.1, strict=True, ge=0, le=1, allow_inf_nan=False)
 
     @classmethod
     def fixed(cls, *delays_seconds: float) -> Self:
