@@ -110,11 +110,35 @@ def test_a_request_is_one_line_with_route_status_and_duration(services: Services
     assert "secret" not in api.service.log()
 
 
+def test_what_is_no_route_of_ours_has_a_fixed_name_in_the_log(services: Services) -> None:
+    paths = ["/openapi.json", "/static/icon.svg", "/static/none", "/docs/assets/none", "/none"]
+
+    with Rest(services) as api:
+        for path in paths:
+            api.http.get(path)
+        api.http.get("/", headers={"X-Request-ID": "the-last"})
+        api.service.wait_for_log("the-last")
+
+    lines = map(_json, api.service.log().splitlines())
+    routes = [line["route"] for line in lines if line.get("event") == "http.request"]
+    assert routes[-6:] == ["/openapi.json", "/static", "/static", "/docs/assets", "", "/"]
+
+
 def test_it_stops_at_once_when_told_to(services: Services) -> None:
     with Rest(services) as api:
         api.service.term()
 
         assert api.service.wait(10) == 0
+
+
+def test_its_start_and_its_end_are_one_line_each(services: Services) -> None:
+    with Rest(services) as api:
+        api.service.term()
+        api.service.wait(10)
+
+    lines = map(_json, api.service.log().splitlines())
+    events = [line["event"] for line in lines if line.get("level") != "debug"]
+    assert [event for event in events if event != "http.request"] == ["api.started", "api.stopped"]
 
 
 def test_requests_under_way_are_finished_before_it_stops(services: Services) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -66,6 +67,7 @@ def bind(settings: ApiSettings) -> socket.socket:
 def serve(settings: ApiSettings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT; requests under way are finished."""
     configure_logging("api", settings)
+    _hush_server()
     _end_well_on_signals()
     config = uvicorn.Config(
         create_app(settings),
@@ -80,6 +82,17 @@ def serve(settings: ApiSettings, listener: socket.socket) -> None:
     _log.info("api.started", url=f"http://{host}:{port}", store=describe(settings.redis_url))
     uvicorn.Server(config).run(sockets=[listener])
     _log.info("api.stopped")
+
+
+def _hush_server() -> None:
+    """What the server says of its start and end, ``api.started`` and ``api.stopped`` say too."""
+    logging.getLogger("uvicorn.error").addFilter(_with_news_as_debug)
+
+
+def _with_news_as_debug(record: logging.LogRecord) -> bool:
+    if record.levelno == logging.INFO:
+        record.levelno = logging.DEBUG
+    return True
 
 
 def _end_well_on_signals() -> None:

@@ -46,6 +46,12 @@ class AccessLog:
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that matched, as in ``/v1/jobs/{job_id}``; empty for none."""
-    route = scope.get("route")
-    return str(getattr(route, "path", ""))
+    """The template of the route that matched, as in ``/v1/jobs/{job_id}``; empty for none.
+
+    Static files count as the folder that they are mounted under.
+    """
+    if route := scope.get("route"):
+        return str(route.path)
+    if scope.get("endpoint") is None:
+        return ""
+    return str(scope["root_path"] or scope["path"])
