@@ -177,6 +177,7 @@ def test_a_busy_port_is_one_line_and_nothing_is_started(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert is_one_line(ended.stderr)
     assert f"127.0.0.1:{port}" in ended.stderr
+    assert "(Address already in use)" in ended.stderr
     assert "--port" in ended.stderr
     assert not ended.stdout
 
@@ -188,6 +189,7 @@ def test_an_outside_server_that_is_not_there_is_one_line(tmp_path: Path, url: st
     assert ended.returncode == 1
     assert is_one_line(ended.stderr)
     assert "redis://127.0.0.1:1/0" in ended.stderr
+    assert "--redis-url" in ended.stderr
     assert "secret" not in ended.stderr
     assert not ended.stdout
 

@@ -74,5 +74,14 @@ def test_an_explanation_does_not_show_the_password() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_url_is_described_without_its_password() -> None:
-    assert describe("redis://me:secret@host:1/2") == "redis://host:1/2"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://me:secret@host:1/2", "redis://host:1/2"),
+        ("unix:///run/valkey.sock", "unix:///run/valkey.sock"),
+        ("nonsense", "nonsense"),
+        ("me:secret@host:6379", "host:6379"),
+    ],
+)
+def test_a_url_is_described_without_its_password(url: str, shown: str) -> None:
+    assert describe(url) == shown

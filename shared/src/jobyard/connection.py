@@ -57,6 +57,8 @@ def connect_async(settings: Settings) -> redis.asyncio.Redis:
 
 def describe(url: str) -> str:
     """The URL without its password, for logs and messages."""
+    if "://" not in url:
+        return url.rpartition("@")[2]
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"

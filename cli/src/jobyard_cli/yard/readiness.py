@@ -31,9 +31,15 @@ def check_port(host: str, port: int) -> None:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         raise PortTakenError(
-            f"The API cannot listen on {host}:{port} ({error.strerror}). Stop what listens there, "
-            f"or choose another port: jobyard up --port {port % 65535 + 1}"
+            f"The API cannot listen on {host}:{port} ({_reason(error)}). Stop what listens there, "
+            f"or take another port: jobyard up --port {port % 65535 + 1}, or "
+            f"make up ARGS='--port {port % 65535 + 1}'"
         ) from None
+
+
+def _reason(error: OSError) -> str:
+    """Its first words; Python adds the address, which the message has already."""
+    return str(error.strerror or error).partition(" (while ")[0]
 
 
 def store_answers(port: int) -> bool:

@@ -28,7 +28,7 @@ def check_store(settings: UpSettings) -> None:
     if reason := _trouble(settings):
         raise StoreMissingError(
             f"No store answers at {describe(settings.redis_url)} ({reason}). Start it, correct "
-            "JOBYARD_REDIS_URL, or leave that unset: then an embedded server is started"
+            "--redis-url or JOBYARD_REDIS_URL, or leave both out: then an embedded server is started"
         )
 
 
@@ -51,7 +51,7 @@ def _trouble(settings: UpSettings) -> str:
     try:
         store.ping()
     except Exception as error:  # noqa: BLE001 - something that is no store may say anything
-        return str(error)
+        return str(error.__cause__ or error).rstrip(".")
     else:
         return ""
     finally:
