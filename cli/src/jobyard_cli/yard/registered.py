@@ -28,7 +28,7 @@ def check_store(settings: UpSettings) -> None:
     if reason := _trouble(settings):
         raise StoreMissingError(
             f"No store answers at {describe(settings.redis_url)} ({reason}). Start it, correct "
-            "--redis-url or JOBYARD_REDIS_URL, or leave both out: then an embedded server is started"
+            "--redis-url or JOBYARD_REDIS_URL, or leave both out: then an embedded one is started"
         )
 
 
