@@ -72,6 +72,10 @@ class Keys:
         """Sorted set: ``worker:slot`` of each busy slot of a pool."""
         return self.yard("busy", pool)
 
+    def pools(self) -> str:
+        """Set of the names of all pools."""
+        return self.yard("pools")
+
     def bell(self, queue: str) -> str:
         """List that idle workers of a queue block on."""
         return self.yard("bell", queue)
@@ -107,6 +111,14 @@ class Keys:
     def schedule(self, name: str) -> str:
         """Hash of one schedule: its last tick."""
         return self.yard("schedule", name)
+
+    def reaper(self) -> str:
+        """Hash: the last tick of reaping, and when it may go on after a gap."""
+        return self.yard("reaper")
+
+    def pruner(self) -> str:
+        """Hash: queue → the place that the pruner has reached in its index."""
+        return self.yard("pruner")
 
     def quarantine(self) -> str:
         """Hash: id → why its record cannot be read, as JSON."""

@@ -1,0 +1,61 @@
+"""The documents name what there is: keys, public names, links and settings."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import jobyard
+from jobyard.keys import Keys
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+SCRIPTS = sorted((ROOT / "shared/src/jobyard/store/lua").glob("*.lua"))
+GENERAL = {"registry", "yard"}
+"""Functions that make several keys."""
+
+
+def documented_kinds() -> set[str]:
+    """The keys of the table with their parts cut off: ``rq:yard:held:<worker>`` → ``yard:held``."""
+    table = ARCHITECTURE.partition("## Keys")[2].partition("\n## ")[0]
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    keys = [key for cell in cells for key in re.findall(r"`rq:([^`]+)`", cell)]
+    return {re.sub(r":?<.*", "", key).rstrip(":") for key in keys}
+
+
+def test_every_key_function_has_a_row_in_the_table() -> None:
+    made = {
+        function(*("<x>" for _ in inspect.signature(function).parameters))
+        for name, function in inspect.getmembers(Keys("rq"), inspect.ismethod)
+        if not name.startswith("_") and name not in GENERAL
+    }
+
+    kinds = {re.sub(r":?<.*", "", key.removeprefix("rq:")) for key in made}
+    assert kinds <= documented_kinds()
+
+
+def test_every_key_of_the_scripts_has_a_row_and_a_function() -> None:
+    text = "\n".join(script.read_text() for script in SCRIPTS)
+    names = set(re.findall(r"yard\('(\w+)'", text))
+
+    functions = (ROOT / "shared/src/jobyard/keys.py").read_text()
+    assert {name for name in names if f'self.yard("{name}"' not in functions} == set()
+    documented = {kind.split(":")[1] for kind in documented_kinds() if kind.startswith("yard:")}
+    assert names <= documented
+
+
+@pytest.mark.parametrize("name", jobyard.__all__)
+def test_every_public_name_is_documented(name: str) -> None:
+    assert f"`{name}" in (ROOT / "docs/tasks.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
+    files = [link for link in links if "://" not in link]
+
+    assert [link for link in files if not (document.parent / link).exists()] == []
