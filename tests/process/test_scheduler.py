@@ -172,6 +172,23 @@ def test_three_schedulers_fire_promote_and_reap_once(
     assert sum(event["rescued"] for event in events(services, "reaper.reaped")) == 3
 
 
+def test_a_killed_scheduler_is_not_missed_while_another_lives(
+    services: Services, store: Store, tmp_path: Path
+) -> None:
+    first, second = (start(services, tmp_path, JOBYARD_LEASE_SECONDS=1) for _ in range(2))
+    for scheduler in (first, second):
+        scheduler.wait_for_log("scheduler.started")
+    store.run(calls.submit([build_submission(id="held")]))
+    claim_with(store, "dead-1", lease_seconds=1)
+    store.run(calls.submit([build_submission(id="later", delay_seconds=0.5)]))
+
+    first.kill()
+
+    wait_for(lambda: state_of(store, "later") is State.QUEUED)
+    wait_for(lambda: state_of(store, "held") is State.QUEUED, 10)
+    assert second.is_running
+
+
 def events(services: Services, name: str) -> list[dict[str, Any]]:
     lines = [line for service in services.started for line in service.log().splitlines()]
     return [event for event in map(json.loads, lines) if event["event"] == name]
