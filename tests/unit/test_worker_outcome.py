@@ -120,3 +120,17 @@ def test_what_cannot_be_encoded_or_shown_is_described_all_the_same() -> None:
     assert "cannot be shown" in describe(Broken()).message
     assert describe(Broken()).type.endswith("Broken")
     assert describe(ValueError()).type == "ValueError"
+
+
+class HostileError(Exception):
+    """Breaks whoever looks into it."""
+
+    @property
+    def __cause__(self) -> None:  # type: ignore[override, explicit-override]  # the point of it
+        raise RuntimeError("no cause for you")
+
+
+def test_an_exception_that_cannot_be_shown_is_described_all_the_same() -> None:
+    info = describe(HostileError("boo"))
+
+    assert (info.type.rpartition(".")[2], info.message) == ("HostileError", "boo")

@@ -63,7 +63,7 @@ def describe(error: BaseException) -> ErrorInfo:
     return ErrorInfo(
         type=_name_of(type(error)),
         message=_head(_text_of(error), _MESSAGE_BYTES),
-        traceback=_tail("".join(traceback.format_exception(error)), _TRACEBACK_BYTES),
+        traceback=_tail(_traceback_of(error), _TRACEBACK_BYTES),
     )
 
 
@@ -114,6 +114,13 @@ def _text_of(error: BaseException) -> str:
         return str(error)
     except Exception:  # noqa: BLE001 - a task's own exception may be broken
         return "<the message of this exception cannot be shown>"
+
+
+def _traceback_of(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - as above; a slot must outlive whatever its task raises
+        return "".join(traceback.format_tb(error.__traceback__))
 
 
 def _head(text: str, most_bytes: int) -> str:
