@@ -71,11 +71,7 @@ class Keeping:
             return False
         self._next_look = now + max(_LOOK_SECONDS, self._backoff.next_seconds())
         _log.warning("keeper.died", exit_code=code)
-        self._close_pipes()
-        self._pulse.close()
-        self._pulse = Pulse.create()
-        self._process = self._spawn()
-        self._introduce()
+        self._replace()
         return True
 
     def mail(self) -> list[dict[str, Any]]:
@@ -88,6 +84,15 @@ class Keeping:
         self._tell({"goodbye": True})
         self._close_pipes()
         self._pulse.close()
+
+    def _replace(self) -> None:
+        """The loop beats on whatever fails here (a full disk, no process to be had)."""
+        pulse = Pulse.create()
+        self._pulse, old = pulse, self._pulse
+        old.close()
+        self._close_pipes()
+        self._process = self._spawn()
+        self._introduce()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
@@ -118,7 +123,8 @@ class Keeping:
     def _read(self, source: BinaryIO) -> None:
         with suppress(ValueError, OSError):  # closed under us by a restart
             for line in source:
-                self._mail.append(from_json(line))
+                with suppress(ValueError):  # not a letter: the next one may be
+                    self._mail.append(from_json(line))
                 self._wake.set()
 
     def _tell(self, order: dict[str, Any]) -> None:
