@@ -47,8 +47,13 @@ class Delivery:
         self.is_canceled = True
         if self._cancelled is not None:
             self._cancelled.set()
-        if self.stop is not None:
-            self.stop("canceled")
+        self.kill("canceled")
+
+    def kill(self, reason: str) -> None:
+        """Kills the child that runs it, if there is one: its slot may forget it at any moment."""
+        stop = self.stop
+        if stop is not None:
+            stop(reason)
 
     def cancel_event(self) -> threading.Event:
         """What the task's context looks at; made only for tasks that ask for one."""

@@ -232,7 +232,8 @@ class Loop:
         """Reaped, after an outage or a long stop of the machine: begin anew under another name."""
         _log.warning("lease.lost", worker=self._worker, in_hand=len(self._hands))
         self._parts.executor.withdraw()
-        self._hands.orphan()
+        for delivery in self._hands.orphan():
+            delivery.cancel()  # it runs elsewhere now: a child is killed, a task that looks is told
         self._parts.settler.forget()
         self._parts.releaser.forget()
         self._parts.claimer.forget()
@@ -268,8 +269,7 @@ class Loop:
         """The grace is nearly over: what still runs is given back, children are killed."""
         running = self._hands.orphan()
         for delivery in running:
-            if delivery.stop is not None:
-                delivery.stop("stopping")
+            delivery.kill("stopping")
         self._parts.releaser.add(running)
 
     def _give_back_unanswered(self) -> None:
