@@ -14,7 +14,7 @@ from jobyard_api.answers import answer
 from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
-from jobyard_api.routes.classic.lookup import stored_job
+from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
 from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
 
 router = APIRouter(tags=["classic"])
@@ -64,14 +64,5 @@ async def send_email(email: Annotated[EmailStr, Path()], yard: TheYard) -> Respo
 async def email_status(job_id: JobId, yard: TheYard) -> Response:
     """Read a job in RQ's words."""
     record = await stored_job(yard, job_id)
-    return answer(
-        {
-            "job_id": record.id,
-            "status": record.status,
-            "result": record.result,
-            "attempts": record.attempts,
-            "enqueued_at": record.enqueued_at,
-            "started_at": record.started_at,
-            "ended_at": record.ended_at,
-        }
-    )
+    shown = {"result": record.result, "attempts": record.attempts}
+    return answer({**in_rq_words(record), **shown})

@@ -1,8 +1,8 @@
-"""How the classic routes find a job, and say that there is none."""
+"""How the classic routes find a job, say that there is none, and show it in RQ's words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
@@ -22,3 +22,14 @@ async def stored_job(yard: Yard, job_id: str) -> JobRecord:
     if record is None:
         raise RefusalError(Code.JOB_NOT_FOUND, "Job not found")
     return record
+
+
+def in_rq_words(record: JobRecord) -> dict[str, Any]:
+    """What every status of the old systems shows: RQ's word for the state, and RQ's times."""
+    return {
+        "job_id": record.id,
+        "status": record.status,
+        "enqueued_at": record.enqueued_at,
+        "started_at": record.started_at,
+        "ended_at": record.ended_at,
+    }

@@ -17,7 +17,7 @@ from jobyard_api.models import Name
 from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, documented
-from jobyard_api.routes.classic.lookup import stored_job
+from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
 from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
 from jobyard_api.routes.jobs import BODY_CODES
 
@@ -140,14 +140,10 @@ async def _jobs(yard: Yard, state: State, queue: str | None, limit: int) -> Resp
 
 def _summary(record: JobRecord) -> dict[str, Any]:
     return {
-        "job_id": record.id,
-        "status": record.status,
+        **in_rq_words(record),
         "task": record.task,
         "queue": record.queue,
         "created_at": record.created_at,
-        "enqueued_at": record.enqueued_at,
-        "started_at": record.started_at,
-        "ended_at": record.ended_at,
     }
 
 

@@ -18,7 +18,7 @@ from jobyard_api.models import Name
 from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, documented
-from jobyard_api.routes.classic.lookup import stored_job
+from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
 from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
 
 if TYPE_CHECKING:
@@ -82,18 +82,9 @@ async def submit_stamped(request: StampedRequest, yard: Yard) -> Response:
 async def job_status(job_id: JobId, yard: TheYard) -> Response:
     """Read a job in RQ's words; ``result`` once finished, ``exc_info`` once failed."""
     record = await stored_job(yard, job_id)
-    return answer(
-        {
-            "job_id": record.id,
-            "status": record.status,
-            "meta": record.meta,
-            "enqueued_at": record.enqueued_at,
-            "started_at": record.started_at,
-            "ended_at": record.ended_at,
-            "result": record.result if record.status is RQStatus.FINISHED else None,
-            "exc_info": _exc_info(record),
-        }
-    )
+    result = record.result if record.status is RQStatus.FINISHED else None
+    shown = {"meta": record.meta, "result": result, "exc_info": _exc_info(record)}
+    return answer({**in_rq_words(record), **shown})
 
 
 def _order(request: StampedRequest) -> Order:
