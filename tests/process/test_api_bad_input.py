@@ -252,6 +252,7 @@ def test_cancelling_an_unknown_job_is_404(api: httpx.Client, unknown: str) -> No
         ("/v1/jobs?page_size=201", "page_size"),
         ("/v1/jobs?page_size=a", "page_size"),
         ("/v1/jobs?state=done", "state"),
+        ("/v1/jobs?states=failed", "states"),
         ("/v1/jobs?queue=a%20b", "queue"),
         ("/v1/jobs?queue=", "queue"),
         ("/v1/jobs?task=%0A", "task"),

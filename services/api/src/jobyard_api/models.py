@@ -103,6 +103,18 @@ class JobRequest(BaseModel):
         )
 
 
+class JobQuery(BaseModel):
+    """Which jobs are listed. A misspelt filter is refused: without it, all jobs would be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queue: Name | None = None
+    state: list[State] = Field(default_factory=list)
+    task: Name | None = None
+    page_size: int = Field(50, ge=1, le=200, description="Jobs on one page")
+    page_token: str | None = Field(None, description="next_page_token of the page before")
+
+
 # Each member is validated by itself, so that one wrong job does not refuse the others.
 BatchMember = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/JobRequest"})]
 

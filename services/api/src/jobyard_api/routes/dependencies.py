@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Request
 
 from jobyard_api.yard import Yard
 
@@ -17,4 +17,3 @@ async def the_yard(request: Request) -> Yard:
 
 TheYard = Annotated[Yard, Depends(the_yard)]
 JobId = Annotated[str, Path(description="Id of a job: letters, digits, '_' and '-'")]
-PageSize = Annotated[int, Query(ge=1, le=200, description="Jobs on one page")]

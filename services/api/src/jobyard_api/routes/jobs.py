@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
-from jobyard.queues import NAME_PATTERN
-from jobyard.states import State  # noqa: TC001 - the framework reads it
 from jobyard_api import models
 from jobyard_api.answers import answer, attempt_of, job_of
 from jobyard_api.batch import submit_batch
@@ -18,7 +16,7 @@ from jobyard_api.idempotency import IdempotencyKey, once
 from jobyard_api.listing import Filter, place_of, token_of
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
-from jobyard_api.routes.dependencies import JobId, PageSize, TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
 
 if TYPE_CHECKING:
     from jobyard_api.yard import Placed
@@ -32,8 +30,6 @@ BODY_CODES = (
 )
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
-
-Name = Annotated[str | None, Query(pattern=NAME_PATTERN)]
 
 
 @router.post(
@@ -81,18 +77,10 @@ async def submit_jobs(
     response_model=models.JobList,
     responses=documented(Code.INVALID_REQUEST),
 )
-async def list_jobs(
-    yard: TheYard,
-    *,
-    queue: Name = None,
-    state: Annotated[list[State] | None, Query()] = None,
-    task: Name = None,
-    page_size: PageSize = 50,
-    page_token: str | None = None,
-) -> Response:
+async def list_jobs(yard: TheYard, query: Annotated[models.JobQuery, Query()]) -> Response:
     """List jobs, newest first: of one queue or all, in one state or several."""
-    wanted = Filter(queue, frozenset(state or ()), task)
-    page = await yard.list_jobs(wanted, place_of(page_token), page_size)
+    wanted = Filter(query.queue, frozenset(query.state), query.task)
+    page = await yard.list_jobs(wanted, place_of(query.page_token), query.page_size)
     found = [job_of(record) for record in page.jobs]
     return answer({"jobs": found, "next_page_token": token_of(page.next)})
 
