@@ -189,6 +189,15 @@ def test_a_request_id_makes_repeats_harmless(api: httpx.Client) -> None:
     assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/request_id")
 
 
+def test_request_ids_are_taken_letter_by_letter(api: httpx.Client) -> None:
+    bodies = [{"task": "echo", "request_id": request_id} for request_id in ('"', '""', '"a"', "a")]
+
+    replies = [api.post("/submit-job", json=body) for body in bodies]
+
+    assert [reply.status_code for reply in replies] == [200] * 4
+    assert len({reply.json()["job_id"] for reply in replies}) == 4
+
+
 def test_job_status_shows_a_result_only_once_finished(api: httpx.Client, store: Store) -> None:
     job_id = api.post("/submit-job", json={"task": "echo"}).json()["job_id"]
     before = api.get(f"/job-status/{job_id}").json()

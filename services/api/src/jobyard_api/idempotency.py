@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Header
+from pydantic import AfterValidator, StringConstraints
 
 from jobyard.store.records import Idempotency
 
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 _LETTER = r"[\x21\x23-\x7e]"
 PATTERN = rf'^(?:"(?:{_LETTER}| ){{1,255}}"|{_LETTER}(?:(?:{_LETTER}| ){{0,253}}{_LETTER})?)$'
 
+
+def _unquoted(key: str) -> str:
+    return key.strip('"')
+
+
 IdempotencyKey = Annotated[
-    str | None,
+    Annotated[str, StringConstraints(pattern=PATTERN), AfterValidator(_unquoted)] | None,
     Header(
         alias="Idempotency-Key",
-        pattern=PATTERN,
         description="1 to 255 printable characters. For 24 hours the same key with the same body "
         "answers with the same job.",
     ),
@@ -34,12 +39,12 @@ def once(route: str, key: str | None, request: BaseModel) -> Idempotency | None:
     """The use of a key for a request to a route; None without a key."""
     if key is None:
         return None
-    return Idempotency(scope=f"-:{route}", key=key.strip('"'), fingerprint=fingerprint(request))
+    return Idempotency(scope=f"-:{route}", key=key, fingerprint=fingerprint(request))
 
 
 def once_each(route: str, key: str | None, index: int, request: BaseModel) -> Idempotency | None:
     """As ``once`` for one job of a batch: each has a key of its own, made from the batch's."""
-    return once(route, f"{key.strip(chr(34))}#{index}" if key else None, request)
+    return once(route, f"{key}#{index}" if key else None, request)
 
 
 def fingerprint(request: BaseModel) -> str:
