@@ -299,6 +299,16 @@ def test_the_dashboard_lists_jobs_a_page_at_a_time(api: httpx.Client) -> None:
     assert {job["status"] for job in queued["jobs"]} == {"queued"}
 
 
+def test_no_page_comes_after_the_dashboards_last(api: httpx.Client) -> None:
+    for _ in range(26):
+        api.post("/v1/jobs/batch", json={"jobs": [{"task": "echo"}] * 100}).raise_for_status()
+
+    [before, last] = [api.get(f"/rq/jobs/json?page={page}").json() for page in (99, 100)]
+
+    assert (len(before["jobs"]), before["has_next"]) == (25, True)
+    assert (len(last["jobs"]), last["has_next"]) == (25, False)
+
+
 def test_the_dashboard_loads_nothing_from_elsewhere_and_offers_no_action(
     api: httpx.Client,
 ) -> None:

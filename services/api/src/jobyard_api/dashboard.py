@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
 
 PAGE_SIZE = 25
+LAST_PAGE = 100
 
 
 def _known(name: str) -> str:

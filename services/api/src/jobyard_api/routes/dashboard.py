@@ -10,7 +10,7 @@ from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard.queues import NAME_PATTERN
 from jobyard_api.answers import answer, queue_of, worker_of
-from jobyard_api.dashboard import PAGE_SIZE, StateName, page_filter, row_of
+from jobyard_api.dashboard import LAST_PAGE, PAGE_SIZE, StateName, page_filter, row_of
 from jobyard_api.pages import static_page
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
@@ -33,13 +33,13 @@ async def dashboard_jobs(
     yard: TheYard,
     state: StateName = "all",
     queue_name: Annotated[str, Query(pattern=NAME_PATTERN)] = "all",
-    page: Annotated[int, Query(ge=1, le=100)] = 1,
+    page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1,
 ) -> Response:
     """One page of jobs, newest first, with RQ's status and ours."""
     wanted = page_filter(state, queue_name)
     found = await yard.list_jobs(wanted, None, page * PAGE_SIZE + 1)
     rows = [row_of(record) for record in found.jobs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
-    more = len(found.jobs) > page * PAGE_SIZE
+    more = len(found.jobs) > page * PAGE_SIZE and page < LAST_PAGE
     return answer({"jobs": rows, "page": page, "page_size": PAGE_SIZE, "has_next": more})
 
 
