@@ -19,8 +19,7 @@ from jobyard.settings import Settings
 from jobyard.store import Store, calls
 from jobyard.store.records import SubmitStatus, TaskRecord
 from support.builders import build_settlement, build_submission
-from support.rest import free_port
-from support.servers import Engine, StoreServer, binary_of
+from support.servers import Engine, StoreServer, binary_of, free_port
 from support.waiting import wait_for
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from support.servers import free_port
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -61,11 +61,3 @@ class Rest:
         """One job as the API shows it."""
         job: dict[str, Any] = self.http.get(f"/v1/jobs/{job_id}").raise_for_status().json()
         return job
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -45,6 +45,14 @@ def binary_of(engine: Engine) -> Path | None:
     return _on_path(name)
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class StoreServer:
     """One server on a free loopback port with its own directory. A context manager.
 
@@ -89,7 +97,7 @@ class StoreServer:
         atexit.register(self.close)
         for _ in range(_START_TRIES):
             fixed_port = self.port
-            self.port = fixed_port or _free_port()
+            self.port = fixed_port or free_port()
             self._launch()
             if not wait or self._answers_in_time():
                 return self
@@ -184,13 +192,6 @@ def _answers(client: RawClient) -> bool:
         return bool(client.ping())
     except redis.RedisError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _on_path(name: str) -> Path | None:
