@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
+from jobyard.errors import StoreUnavailableError
 from jobyard.store.records import Claim, Claimed, Reaped, Settled, Succeeded
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.executors.thread import ThreadExecutor
@@ -29,7 +30,7 @@ _SECONDS = 10
 class ToldStore:
     """Answers claims by the next of ``claims``; keeps what was sent."""
 
-    def __init__(self, *claims: Claim) -> None:
+    def __init__(self, *claims: Claim | StoreUnavailableError) -> None:
         self.claims = list(claims)
         self.sent: list[tuple[str, list[Any]]] = []
         self.on: dict[str, Callable[[], object]] = {}
@@ -37,19 +38,26 @@ class ToldStore:
     def run(self, call: Any) -> Any:
         name, sent = call.script.name, list(call.sent)
         self.sent.append((name, sent))
-        reply = self._answer(name, sent)
-        self.on.get(name, bool)()
-        return reply
+        try:
+            return self._answer(name, sent)
+        finally:
+            self.on.get(name, bool)()
 
     def sent_to(self, name: str) -> list[list[Any]]:
         return [sent for script, sent in self.sent if script == name]
 
     def _answer(self, name: str, sent: list[Any]) -> Any:
         if name == "claim":
-            return self.claims.pop(0) if self.claims else Claim(())
+            return self._claim()
         if name == "reap":
             return Reaped(0, 0, (), more=False)
         return [Settled.DONE] * sent[2 if name == "release" else 1]
+
+    def _claim(self) -> Claim:
+        reply = self.claims.pop(0) if self.claims else Claim(())
+        if isinstance(reply, StoreUnavailableError):
+            raise reply
+        return reply
 
 
 class StillKeeping:
@@ -155,6 +163,19 @@ def test_a_stop_gives_back_what_no_slot_has_started() -> None:
 
     assert store.sent_to("release") == [["w1", 0, 2, "id-b", "b", "id-c", "c"]]
     assert [sent[2] for sent in store.sent_to("settle")] == ["id-a"]
+
+
+def test_a_stop_during_an_unanswered_claim_gives_back_what_it_brought() -> None:
+    store, slots = ToldStore(StoreUnavailableError("away"), claim_of("a")), Slots()
+    loop = build_loop(store, slots, concurrency=1)
+    store.on["claim"] = loop.ask_to_stop
+
+    run(loop)
+
+    first, second = store.sent_to("claim")
+    assert first == second
+    assert store.sent_to("release") == [["w1", 0, 1, "id-a", "a"]]
+    assert slots.started == []
 
 
 def test_what_was_claimed_ahead_of_a_long_job_is_given_back_as_not_started() -> None:

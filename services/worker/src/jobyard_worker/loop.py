@@ -275,8 +275,9 @@ class Loop:
     def _give_back_unanswered(self) -> None:
         """A claim whose reply was lost may have brought jobs: they are asked for and given back."""
         if self._parts.claimer.is_unanswered:
-            claim = self._parts.claimer.claim(self._worker, 1)
-            self._parts.releaser.add(self._hands.take(claim.jobs))
+            unstarted = self._hands.take(self._parts.claimer.claim(self._worker, 1).jobs)
+            self._hands.drop(unstarted)
+            self._parts.releaser.add(unstarted)
             self._parts.releaser.flush(self._worker)
 
     def _is_over(self) -> bool:
