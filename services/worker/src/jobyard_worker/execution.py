@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
+_MOST_BYTES = 16 * 1024 * 1024
+"""Of a result. What cannot be sent within the store's timeout would be sent again for ever, and hold
+up whatever else the worker has to settle."""
+
 
 class Execution:
     """Turns a delivery into a settlement; used by the slots of the thread executor."""
@@ -134,17 +138,20 @@ def result_json(task: str, value: Any) -> bytes:
     """``value`` as JSON text.
 
     Raises:
-        ResultNotStorableError: JSON cannot carry it; the message says what to return instead.
+        ResultNotStorableError: JSON cannot carry it, or it is too large; the message says what to
+            return instead.
     """
     if value is None:
         return b"null"
     try:
-        return to_json(value, inf_nan_mode="null")
+        result = to_json(value, inf_nan_mode="null")
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise ResultNotStorableError(
             f"Task {task!r} returned a {type(value).__name__} that JSON cannot carry ({error}). "
             "Return dicts, lists, text, numbers, booleans, None, dates or pydantic models."
         ) from None
+    _check_size(task, len(result))
+    return result
 
 
 def journal_of(context: Context | None) -> tuple[JournalEntry, ...]:
@@ -155,3 +162,11 @@ def journal_of(context: Context | None) -> tuple[JournalEntry, ...]:
         JournalEntry(name, line.encode(errors="backslashreplace").decode())
         for name, line in context.lines
     )
+
+
+def _check_size(task: str, size: int) -> None:
+    if size > _MOST_BYTES:
+        raise ResultNotStorableError(
+            f"Task {task!r} returned {size / 1024**2:.1f} MiB; {_MOST_BYTES // 1024**2} MiB is "
+            "the most. Store it elsewhere and return where it is."
+        )
