@@ -184,3 +184,21 @@ def test_rq_info_counts_what_we_count_and_changes_nothing(yard: Yard, server: St
     assert line == "queue default 3, 2 executing, 1 finished, 1 failed"
     assert "w1" in shown
     assert yard.dump() == before
+
+
+def test_a_job_that_rq_enqueued_is_listed_from_its_claim_on(yard: Yard) -> None:
+    queue = Queue("default", connection=yard.client, serializer=JSONSerializer)
+    theirs = queue.enqueue(PERFORM, "noop", {})
+    yard.submit("ours")
+    yard.join("w")
+
+    before = listed(yard)
+    [claimed, _] = yard.claim("w", limit=2)
+    yard.settle("succeeded", claimed, worker="w")
+
+    assert before == ["ours"]
+    assert sorted(listed(yard)) == sorted(["ours", theirs.id])
+
+
+def listed(yard: Yard) -> list[str]:
+    return [job.id for job in yard.store.run(calls.list_jobs("default")).jobs]

@@ -31,7 +31,13 @@ if last[1] == nonce then
   return reply
 end
 
+-- A job that plain RQ code enqueued may carry a TTL, and is not in the index of stored jobs.
 local claimed = {}
+local function adopt(id, queue)
+  redis.call('PERSIST', key('job', id))
+  redis.call('ZADD', yard('jobs', queue), 'NX', string.format('%.0f', NOW_US + #claimed), id)
+end
+
 local function take(id, queue)
   if not string.match(id, '^[%w_-]+$') then return quarantine(id, queue, 'the id is not one of RQ') end
   local job = fields(id, unpack(WANTED))
@@ -43,7 +49,7 @@ local function take(id, queue)
   job[4] = tostring((tonumber(job[4] or '') or 0) + 1)
   redis.call('HSET', key('job', id), 'status', 'started', 'token', token, 'worker_name', worker,
     'started_at', iso(NOW), 'deliveries', job[4])
-  if not job[12] then redis.call('PERSIST', key('job', id)) end -- plain RQ code may set a TTL
+  if not job[12] then adopt(id, queue) end
   later('HSET', held, id .. ':' .. token, queue)
   later('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
   event(queue, id, 'running')
