@@ -11,8 +11,8 @@ import pytest
 
 from jobyard_api.idempotency import PATTERN, fingerprint
 from jobyard_api.models import JobRequest
-from jobyard_api.openapi import generated_files
 from jobyard_api.problem_types import PROBLEM_TYPES, Code
+from jobyard_api.reference import generated_files
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FILES = generated_files()
@@ -28,7 +28,7 @@ OPERATIONS = [
 def test_a_generated_file_is_committed_as_generated(name: str) -> None:
     committed = (DOCS / name).read_text("utf-8")
 
-    assert committed == FILES[name], "run: python -m jobyard_api.openapi docs"
+    assert committed == FILES[name], "run: python -m jobyard_api.reference docs"
 
 
 def test_no_page_is_left_of_a_code_that_is_gone() -> None:

@@ -1,18 +1,11 @@
-"""The OpenAPI document, and the command that writes what is generated from the code.
-
-``python -m jobyard_api.openapi docs`` writes ``openapi.json`` and ``errors/*.md`` into a folder.
-"""
+"""The OpenAPI document that ``/openapi.json`` serves. Built once, from the routes."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
-from jobyard_api.problem_types import PROBLEM_TYPES, page_of
 from jobyard_api.problems import Problem
 
 if TYPE_CHECKING:
@@ -21,7 +14,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 SUMMARY = "Background jobs over REST: submit a job, watch it finish"
-GENERATED = "<!-- Generated from jobyard_api/problem_types.py. Change it there. -->"
 
 _TAGS = [
     {"name": "jobs", "description": "Submit, read, list and cancel jobs"},
@@ -45,31 +37,6 @@ def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
     return openapi
 
 
-def generated_files() -> dict[str, str]:
-    """Name and text of each generated file below ``docs``."""
-    from jobyard_api.application import create_app  # noqa: PLC0415 - it imports this module
-    from jobyard_api.settings import ApiSettings  # noqa: PLC0415
-
-    settings = ApiSettings.load(_env_file=None)
-    reference = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False)
-    pages = {
-        f"errors/{kind.code}.md": f"{GENERATED}\n\n{page_of(kind)}"
-        for kind in PROBLEM_TYPES.values()
-    }
-    return {"openapi.json": f"{reference}\n", **pages}
-
-
-def write(folder: Path) -> None:
-    """Writes the generated files and removes pages of codes that are gone."""
-    files = generated_files()
-    (folder / "errors").mkdir(parents=True, exist_ok=True)
-    for stale in (folder / "errors").glob("*.md"):
-        if f"errors/{stale.name}" not in files:
-            stale.unlink()
-    for name, text in files.items():
-        (folder / name).write_text(text, "utf-8")
-
-
 def _build(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=_TAGS
@@ -90,7 +57,3 @@ def _drop_framework_errors(found: dict[str, Any]) -> None:
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         found["components"]["schemas"].pop(name, None)
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

@@ -1,0 +1,42 @@
+"""Writes what is generated from the API's code into ``docs``: the OpenAPI document, error pages.
+
+``python -m jobyard_api.reference docs``. A test holds the committed files against it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from jobyard_api.application import create_app
+from jobyard_api.problem_types import PROBLEM_TYPES, page_of
+from jobyard_api.settings import ApiSettings
+
+GENERATED = "<!-- Generated from jobyard_api/problem_types.py. Change it there. -->"
+
+
+def generated_files() -> dict[str, str]:
+    """Name and text of each generated file below ``docs``."""
+    settings = ApiSettings.load(_env_file=None)
+    reference = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False)
+    pages = {
+        f"errors/{kind.code}.md": f"{GENERATED}\n\n{page_of(kind)}"
+        for kind in PROBLEM_TYPES.values()
+    }
+    return {"openapi.json": f"{reference}\n", **pages}
+
+
+def write(folder: Path) -> None:
+    """Writes the generated files and removes pages of codes that are gone."""
+    files = generated_files()
+    (folder / "errors").mkdir(parents=True, exist_ok=True)
+    for stale in (folder / "errors").glob("*.md"):
+        if f"errors/{stale.name}" not in files:
+            stale.unlink()
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
