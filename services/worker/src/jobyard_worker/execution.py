@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 _MOST_BYTES = 16 * 1024 * 1024
-"""Of a result. What cannot be sent within the store's timeout would be sent again for ever, and hold
-up whatever else the worker has to settle."""
+"""Of a result. What cannot be sent within the store's timeout would be sent again for ever, and
+hold up whatever else the worker has to settle."""
 
 
 class Execution:
