@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import AliasChoices
 
 from jobyard.errors import ConfigurationError
-from jobyard.settings import Settings
+from jobyard.settings import Settings, help_of
 
 OLDER = ("REDIS_URL", "RQ_QUEUE_NAME", "RQ_DEFAULT_TIMEOUT", "RQ_KEY_PREFIX")
 
@@ -89,3 +90,13 @@ def test_a_wrong_value_is_named_by_its_variable(
 
     with pytest.raises(ConfigurationError, match=variable):
         Settings.load()
+
+
+def test_the_help_of_a_command_names_every_setting() -> None:
+    shown = help_of(Settings)
+
+    for field in Settings.model_fields.values():
+        assert isinstance(field.validation_alias, AliasChoices)
+        assert str(field.validation_alias.choices[0]).upper() in shown
+    assert "[redis://127.0.0.1:6379/0]" in shown
+    assert "None" not in shown

@@ -28,28 +28,61 @@ class Settings(BaseSettings):
     )
 
     redis_url: str = Field(
-        "redis://127.0.0.1:6379/0", validation_alias=env("JOBYARD_REDIS_URL", "REDIS_URL")
+        "redis://127.0.0.1:6379/0",
+        validation_alias=env("JOBYARD_REDIS_URL", "REDIS_URL"),
+        description="the store: redis:// rediss:// unix:// or redis+sentinel://",
     )
-    redis_ca: str | None = Field(None, validation_alias=env("JOBYARD_REDIS_CA"))
-    redis_cert: str | None = Field(None, validation_alias=env("JOBYARD_REDIS_CERT"))
-    redis_key: str | None = Field(None, validation_alias=env("JOBYARD_REDIS_KEY"))
+    redis_ca: str | None = Field(
+        None,
+        validation_alias=env("JOBYARD_REDIS_CA"),
+        description="file of the authority that signed the store's certificate",
+    )
+    redis_cert: str | None = Field(
+        None,
+        validation_alias=env("JOBYARD_REDIS_CERT"),
+        description="file of this client's certificate",
+    )
+    redis_key: str | None = Field(
+        None, validation_alias=env("JOBYARD_REDIS_KEY"), description="file of this client's key"
+    )
     redis_timeout_seconds: float = Field(
-        5.0, gt=0, validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS")
+        5.0,
+        gt=0,
+        validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS"),
+        description="how long one answer of the store may take",
     )
-    key_prefix: str = Field("rq", validation_alias=env("RQ_KEY_PREFIX"))
-    task_modules: Names = Field((), validation_alias=env("JOBYARD_TASK_MODULES"))
+    key_prefix: str = Field(
+        "rq", validation_alias=env("RQ_KEY_PREFIX"), description="prefix of every key"
+    )
+    task_modules: Names = Field(
+        (),
+        validation_alias=env("JOBYARD_TASK_MODULES"),
+        description="comma list of modules that declare tasks",
+    )
     default_queue: str = Field(
-        "default", validation_alias=env("JOBYARD_DEFAULT_QUEUE", "RQ_QUEUE_NAME")
+        "default",
+        validation_alias=env("JOBYARD_DEFAULT_QUEUE", "RQ_QUEUE_NAME"),
+        description="queue of tasks that name none",
     )
     default_timeout_seconds: int = Field(
-        180, gt=0, validation_alias=env("JOBYARD_DEFAULT_TIMEOUT_SECONDS", "RQ_DEFAULT_TIMEOUT")
+        180,
+        gt=0,
+        validation_alias=env("JOBYARD_DEFAULT_TIMEOUT_SECONDS", "RQ_DEFAULT_TIMEOUT"),
+        description="timeout of tasks that name none",
     )
-    lease_seconds: float = Field(30.0, ge=1.0, validation_alias=env("JOBYARD_LEASE_SECONDS"))
+    lease_seconds: float = Field(
+        30.0,
+        ge=1.0,
+        validation_alias=env("JOBYARD_LEASE_SECONDS"),
+        description="lease of a worker; the same for workers and schedulers",
+    )
     log_format: Literal["json", "console"] = Field(
-        "json", validation_alias=env("JOBYARD_LOG_FORMAT")
+        "json", validation_alias=env("JOBYARD_LOG_FORMAT"), description="json or console"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias=env("JOBYARD_LOG_LEVEL")
+        "info",
+        validation_alias=env("JOBYARD_LOG_LEVEL"),
+        description="debug, info, warning or error",
     )
 
     @field_validator("log_level", "log_format", mode="before")
@@ -90,6 +123,17 @@ class Settings(BaseSettings):
             return cls(**overrides)
         except ValidationError as error:
             raise ConfigurationError(_explain(cls, error)) from None
+
+
+def help_of(settings: type[Settings]) -> str:
+    """One line a setting for a command's ``--help``: its variable, meaning and default."""
+    lines = ["settings (environment variables or .env):"]
+    for name, field in settings.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        shown = ",".join(default) if isinstance(default, tuple) else default
+        ending = f" [{shown}]" if shown not in (None, "") else ""
+        lines.append(f"  {_variable(settings, name):<32} {field.description}{ending}")
+    return "\n".join(lines)
 
 
 def queue_list(value: Any) -> Any:

@@ -15,6 +15,7 @@ import uvicorn
 from jobyard.connection import connect_async, describe
 from jobyard.errors import ConfigurationError
 from jobyard.observability.logging import configure_logging, get_logger
+from jobyard.settings import help_of
 from jobyard_api import __version__
 from jobyard_api.application import create_app
 from jobyard_api.settings import ApiSettings
@@ -104,9 +105,9 @@ def _end_well_on_signals() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jobyard-api",
-        description="Jobyard's REST API. Every setting is an environment variable, and may stand "
-        "in .env; the options below win over it.",
-        epilog="Settings: " + ", ".join(sorted(_variables())),
+        description="Jobyard's REST API.",
+        epilog=help_of(ApiSettings),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", help="address to listen on (JOBYARD_API_HOST, 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on (JOBYARD_API_PORT, 8000; 0 = any)")
@@ -117,11 +118,6 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(options: argparse.Namespace) -> ApiSettings:
     given = {"api_host": options.host, "api_port": options.port}
     return ApiSettings.load(**{name: value for name, value in given.items() if value is not None})
-
-
-def _variables() -> list[str]:
-    aliases = (field.validation_alias for field in ApiSettings.model_fields.values())
-    return [str(getattr(alias, "choices", [alias])[0]).upper() for alias in aliases]
 
 
 if __name__ == "__main__":

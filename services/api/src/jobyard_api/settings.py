@@ -10,15 +10,49 @@ from jobyard.settings import Settings, env
 class ApiSettings(Settings):
     """What the API adds to the common settings."""
 
-    api_host: str = Field("127.0.0.1", min_length=1, validation_alias=env("JOBYARD_API_HOST"))
-    api_port: int = Field(8000, ge=0, le=65_535, validation_alias=env("JOBYARD_API_PORT"))
-    max_body_bytes: int = Field(
-        1_048_576, ge=1_024, le=67_108_864, validation_alias=env("JOBYARD_MAX_BODY_BYTES")
+    api_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        validation_alias=env("JOBYARD_API_HOST"),
+        description="address to listen on",
     )
-    max_json_depth: int = Field(32, ge=3, le=128, validation_alias=env("JOBYARD_MAX_JSON_DEPTH"))
-    max_json_values: int = Field(100_000, ge=100, validation_alias=env("JOBYARD_MAX_JSON_VALUES"))
-    shutdown_seconds: int = Field(25, ge=1, validation_alias=env("JOBYARD_API_SHUTDOWN_SECONDS"))
+    api_port: int = Field(
+        8000,
+        ge=0,
+        le=65_535,
+        validation_alias=env("JOBYARD_API_PORT"),
+        description="port to listen on; 0 takes a free one",
+    )
+    max_body_bytes: int = Field(
+        1_048_576,
+        ge=1_024,
+        le=67_108_864,
+        validation_alias=env("JOBYARD_MAX_BODY_BYTES"),
+        description="largest request body",
+    )
+    max_json_depth: int = Field(
+        32,
+        ge=3,
+        le=128,
+        validation_alias=env("JOBYARD_MAX_JSON_DEPTH"),
+        description="deepest nesting of a body",
+    )
+    max_json_values: int = Field(
+        100_000,
+        ge=100,
+        validation_alias=env("JOBYARD_MAX_JSON_VALUES"),
+        description="most values in a body",
+    )
+    shutdown_seconds: int = Field(
+        25,
+        ge=1,
+        validation_alias=env("JOBYARD_API_SHUTDOWN_SECONDS"),
+        description="how long requests under way may take at the end",
+    )
     # A client waits for the answer: the API gives up sooner, and counts this for a whole call.
     redis_timeout_seconds: float = Field(
-        1.0, gt=0, validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS")
+        1.0,
+        gt=0,
+        validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS"),
+        description="how long one answer of the store may take",
     )

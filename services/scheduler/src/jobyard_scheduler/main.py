@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.logging import configure_logging
+from jobyard.settings import help_of
 from jobyard.store import Store
 from jobyard_scheduler.attended import AttendedStore
 from jobyard_scheduler.loops.promoter import Promoter
@@ -31,18 +32,6 @@ if TYPE_CHECKING:
 STOP_SECONDS = 6.0
 """A little more than one call to a store that does not answer may take."""
 POLL_SECONDS = 0.1
-
-_SETTINGS = """\
-settings (environment or .env):
-  JOBYARD_REDIS_URL       the store (redis://127.0.0.1:6379/0)
-  JOBYARD_LEASE_SECONDS   as the workers have it (30)
-  JOBYARD_SCHEDULES_FILE  TOML file with [[schedule]] entries: name, task, payload, queue,
-                          every = "30s" or cron = "*/5 * * * *" with timezone = "Europe/Berlin",
-                          missed = "skip" | "latest"
-  JOBYARD_NOTIFICATIONS   false switches the built-in notification every 30 s off
-  JOBYARD_LOG_FORMAT      json | console
-  JOBYARD_LOG_LEVEL       debug | info | warning | error
-"""
 
 
 def main() -> None:
@@ -121,7 +110,7 @@ def _read_arguments() -> None:
     parser = argparse.ArgumentParser(
         prog="jobyard-scheduler",
         description="Promotes, reaps, ticks and prunes. Several may run at once.",
-        epilog=_SETTINGS,
+        epilog=help_of(SchedulerSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

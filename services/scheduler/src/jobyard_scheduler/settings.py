@@ -12,5 +12,13 @@ from jobyard.settings import Settings, env
 class SchedulerSettings(Settings):
     """What ``jobyard-scheduler`` reads from the environment."""
 
-    schedules_file: Path | None = Field(None, validation_alias=env("JOBYARD_SCHEDULES_FILE"))
-    notifications: bool = Field(True, validation_alias=env("JOBYARD_NOTIFICATIONS"))
+    schedules_file: Path | None = Field(
+        None,
+        validation_alias=env("JOBYARD_SCHEDULES_FILE"),
+        description="TOML file of schedules, see docs/schedules.md",
+    )
+    notifications: bool = Field(
+        True,
+        validation_alias=env("JOBYARD_NOTIFICATIONS"),
+        description="the built-in notification every 30 s",
+    )

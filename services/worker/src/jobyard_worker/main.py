@@ -8,6 +8,7 @@ import sys
 
 from jobyard.errors import ConfigurationError
 from jobyard.observability.logging import configure_logging
+from jobyard.settings import help_of
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.settings import WorkerSettings
 from jobyard_worker.signals import StopSignals
@@ -44,7 +45,7 @@ def _read_arguments() -> None:
     parser = argparse.ArgumentParser(
         prog="jobyard-worker",
         description="Runs Jobyard's jobs.",
-        epilog=_help_of_settings(),
+        epilog=help_of(WorkerSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="show the version and leave")
@@ -53,16 +54,6 @@ def _read_arguments() -> None:
 
         sys.stdout.write(f"jobyard-worker {metadata.version('jobyard-worker')}\n")
         sys.exit()
-
-
-def _help_of_settings() -> str:
-    lines = ["settings (environment variables or .env):"]
-    for field in WorkerSettings.model_fields.values():
-        alias = field.validation_alias
-        name = str(getattr(alias, "choices", ["?"])[0]).upper()
-        default = "" if field.default_factory else f" (default {field.default!r})"
-        lines.append(f"  {name}{default}")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,40 @@ def _default_queues(fields: dict[str, Any]) -> tuple[str, ...]:
 class WorkerSettings(Settings):
     """Settings of ``jobyard-worker``; times in seconds."""
 
-    queues: Names = Field(default_factory=_default_queues, validation_alias=env("JOBYARD_QUEUES"))
-    pool: str = Field("default", validation_alias=env("JOBYARD_POOL"))
-    executor: Literal["thread"] = Field("thread", validation_alias=env("JOBYARD_EXECUTOR"))
-    concurrency: int = Field(8, ge=1, le=1000, validation_alias=env("JOBYARD_CONCURRENCY"))
-    grace_seconds: float = Field(30.0, gt=0, validation_alias=env("JOBYARD_GRACE_SECONDS"))
-    stall_seconds: float = Field(300.0, gt=0, validation_alias=env("JOBYARD_STALL_SECONDS"))
-    crash_budget: int = Field(3, ge=1, validation_alias=env("JOBYARD_CRASH_BUDGET"))
+    queues: Names = Field(
+        default_factory=_default_queues,
+        validation_alias=env("JOBYARD_QUEUES"),
+        description="comma list of queues, the first emptied first",
+    )
+    pool: str = Field(
+        "default",
+        validation_alias=env("JOBYARD_POOL"),
+        description="name of the group of workers that are scaled together",
+    )
+    executor: Literal["thread"] = Field(
+        "thread", validation_alias=env("JOBYARD_EXECUTOR"), description="how jobs run: thread"
+    )
+    concurrency: int = Field(
+        8, ge=1, le=1000, validation_alias=env("JOBYARD_CONCURRENCY"), description="jobs at once"
+    )
+    grace_seconds: float = Field(
+        30.0,
+        gt=0,
+        validation_alias=env("JOBYARD_GRACE_SECONDS"),
+        description="from SIGTERM to the end",
+    )
+    stall_seconds: float = Field(
+        300.0,
+        gt=0,
+        validation_alias=env("JOBYARD_STALL_SECONDS"),
+        description="a main loop that stands still for longer is killed",
+    )
+    crash_budget: int = Field(
+        3,
+        ge=1,
+        validation_alias=env("JOBYARD_CRASH_BUDGET"),
+        description="deaths of its own child after which a job is a dead letter",
+    )
 
     @field_validator("queues", mode="before")
     @classmethod
