@@ -37,6 +37,7 @@ POLL_SECONDS = 0.1
 def main() -> None:
     """Runs the scheduler until SIGTERM or SIGINT."""
     _read_arguments()
+    stopping = _StopFlag()
     try:
         settings = SchedulerSettings.load()
         scheduler = build(settings)
@@ -45,7 +46,7 @@ def main() -> None:
         sys.stderr.write(f"jobyard-scheduler: {line}\n")
         sys.exit(2)
     configure_logging("scheduler", settings)
-    _run(scheduler)
+    _run(scheduler, stopping)
 
 
 def build(settings: SchedulerSettings) -> Scheduler:
@@ -98,8 +99,7 @@ class _StopFlag:
         self.is_set = True
 
 
-def _run(scheduler: Scheduler) -> None:
-    stopping = _StopFlag()
+def _run(scheduler: Scheduler, stopping: _StopFlag) -> None:
     scheduler.start()
     while not stopping.is_set:
         time.sleep(POLL_SECONDS)
