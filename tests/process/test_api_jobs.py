@@ -14,7 +14,8 @@ from rq.serializers import JSONSerializer
 
 from jobyard.ids import new_id
 from jobyard.store import Store, calls
-from jobyard.store.records import ErrorInfo, Failed, Retrying, Succeeded, TaskRecord
+from jobyard.store.records import ErrorInfo, Failed, Retrying, Succeeded
+from support.builders import build_task_record
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -286,18 +287,7 @@ def test_a_foreign_key_of_one_queue_fails_only_that_queue(
 
 def test_a_task_that_a_worker_publishes_is_known_at_once(api: httpx.Client, store: Store) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    record = TaskRecord(
-        name="new.task",
-        schema=schema,
-        queue="q",
-        timeout_seconds=1,
-        result_ttl_seconds=2,
-        failure_ttl_seconds=3,
-        retry={},
-        isolated=False,
-        description="",
-        version="1",
-    )
+    record = build_task_record(name="new.task", schema=schema)
     store.run(calls.publish_tasks([record]))
 
     found = wait_for(lambda: _found(api, "/v1/tasks/new.task"))

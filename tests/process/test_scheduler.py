@@ -10,8 +10,7 @@ import pytest
 
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import TaskRecord
-from support.builders import build_settlement, build_submission
+from support.builders import build_settlement, build_submission, build_task_record
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -28,21 +27,7 @@ QUIET = {"JOBYARD_NOTIFICATIONS": "false"}
 
 
 def publish(store: Store, *names: str, queue: str = "default") -> None:
-    records = [
-        TaskRecord(
-            name=name,
-            schema={},
-            queue=queue,
-            timeout_seconds=60,
-            result_ttl_seconds=60,
-            failure_ttl_seconds=60,
-            retry={},
-            isolated=False,
-            description="",
-            version="1",
-        )
-        for name in names
-    ]
+    records = [build_task_record(name=name, queue=queue) for name in names]
     store.run(calls.publish_tasks(records))
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from jobyard.errors import StoreUnavailableError
 from jobyard.store import calls
-from jobyard.store.records import TaskRecord
 from jobyard_scheduler.attended import AttendedStore
 from jobyard_scheduler.loops.ticker import Ticker
 from jobyard_scheduler.schedule import Missed, Schedule
 from jobyard_scheduler.timing import Every
+from support.builders import build_task_record
 
 if TYPE_CHECKING:
     from jobyard.store import Store
@@ -48,19 +48,7 @@ def catalogue(store: Store) -> None:
 
 
 def publish(store: Store) -> None:
-    add = TaskRecord(
-        name="add",
-        schema={},
-        queue="default",
-        timeout_seconds=60,
-        result_ttl_seconds=60,
-        failure_ttl_seconds=60,
-        retry={},
-        isolated=False,
-        description="",
-        version="1",
-    )
-    store.run(calls.publish_tasks([add]))
+    store.run(calls.publish_tasks([build_task_record(name="add")]))
 
 
 def ticker(store: Store, clock: Clock, schedule: Schedule = HOURLY) -> Ticker:

@@ -17,8 +17,8 @@ from jobyard.errors import StoreUnavailableError
 from jobyard.ids import new_id
 from jobyard.settings import Settings
 from jobyard.store import Store, calls
-from jobyard.store.records import SubmitStatus, TaskRecord
-from support.builders import build_settlement, build_submission
+from jobyard.store.records import SubmitStatus
+from support.builders import build_settlement, build_submission, build_task_record
 from support.servers import Engine, StoreServer, binary_of, free_port
 from support.waiting import wait_for
 
@@ -106,10 +106,7 @@ def run_every_call(store: Store) -> None:
     store.run(calls.leave(WORKER))
 
 
-TASK = TaskRecord(
-    name="noop", schema={}, queue="default", timeout_seconds=1, result_ttl_seconds=1,
-    failure_ttl_seconds=1, retry={}, isolated=False, description="", version="1",
-)  # fmt: skip
+TASK = build_task_record()
 
 
 @contextmanager

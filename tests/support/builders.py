@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 from jobyard.ids import new_id
 from jobyard.store.records import (
     Canceled,
+    Claimed,
     Crashed,
     ErrorInfo,
     Failed,
     Retrying,
     Submission,
     Succeeded,
+    TaskRecord,
 )
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Claimed, Settlement
+    from jobyard.store.records import Settlement
 
 BOOM = ErrorInfo("ValueError", "boom", "Traceback (most recent call last):\nValueError: boom\n")
 KINDS = ("succeeded", "failed", "retrying", "canceled", "crashed")
@@ -35,6 +37,42 @@ def build_submission(**overrides: Any) -> Submission:
         "failure_ttl_seconds": 604_800,
     }
     return Submission(**{**values, **overrides})
+
+
+def build_claimed(token: str, **overrides: Any) -> Claimed:
+    """The delivery ``token`` of a job ``id-<token>`` of queue ``q``."""
+    values: dict[str, Any] = {
+        "id": f"id-{token}",
+        "token": token,
+        "queue": "q",
+        "data": b"",
+        "timeout_seconds": None,
+        "attempts": 0,
+        "deliveries": 1,
+        "retry": b"",
+        "suspect": False,
+        "result_ttl_seconds": 0,
+        "meta": b"",
+        "enqueued_at": None,
+    }
+    return Claimed(**{**values, **overrides})
+
+
+def build_task_record(**overrides: Any) -> TaskRecord:
+    """A published task ``noop`` that takes anything."""
+    values: dict[str, Any] = {
+        "name": "noop",
+        "schema": {},
+        "queue": "default",
+        "timeout_seconds": 60,
+        "result_ttl_seconds": 60,
+        "failure_ttl_seconds": 60,
+        "retry": {},
+        "isolated": False,
+        "description": "",
+        "version": "1",
+    }
+    return TaskRecord(**{**values, **overrides})
 
 
 def build_settlement(kind: str, claimed: Claimed, **overrides: Any) -> Settlement:

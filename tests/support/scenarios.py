@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jobyard.store import calls
-from jobyard.store.records import Idempotency, JournalEntry, TaskRecord
-from support.builders import build_settlement, build_submission
+from jobyard.store.records import Idempotency, JournalEntry
+from support.builders import build_settlement, build_submission, build_task_record
 from support.yard import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -17,18 +17,7 @@ if TYPE_CHECKING:
     from support.yard import Yard
 
 NONCE = "01900000-0000-7000-8000-000000000000"
-TASK = TaskRecord(
-    name="noop",
-    schema={"type": "object"},
-    queue="default",
-    timeout_seconds=180,
-    result_ttl_seconds=3600,
-    failure_ttl_seconds=604_800,
-    retry={},
-    isolated=False,
-    description="does nothing",
-    version="1",
-)
+TASK = build_task_record(description="does nothing")
 
 
 def submit(yard: Yard) -> Call[Any]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from jobyard.errors import StoreDataError, StoreUnavailableError
-from jobyard.store.records import Claim, Claimed, Settled, Succeeded
+from jobyard.store.records import Claim, Settled, Succeeded
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.link import Link
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settler import Settler
+from support.builders import build_claimed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,21 +50,7 @@ def settle_all(sent: list[Any]) -> list[Settled]:
 
 
 def build_delivery(token: str) -> Delivery:
-    job = Claimed(
-        id=f"id-{token}",
-        token=token,
-        queue="q",
-        data=b"",
-        timeout_seconds=None,
-        attempts=0,
-        deliveries=1,
-        retry=b"",
-        suspect=False,
-        result_ttl_seconds=0,
-        meta=b"",
-        enqueued_at=None,
-    )
-    return Delivery(job)
+    return Delivery(build_claimed(token))
 
 
 def ended(token: str, result: bytes = b"1") -> tuple[Delivery, Succeeded]:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, cast
 
 from jobyard.errors import StoreUnavailableError
-from jobyard.store.records import Claim, Claimed, Reaped, Settled, Succeeded
+from jobyard.store.records import Claim, Reaped, Settled, Succeeded
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.executors.thread import ThreadExecutor
 from jobyard_worker.link import Link
@@ -16,6 +16,7 @@ from jobyard_worker.releaser import Releaser
 from jobyard_worker.settings import WorkerSettings
 from jobyard_worker.settler import Settler
 from jobyard_worker.wake import Wake
+from support.builders import build_claimed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,24 +134,7 @@ def run(loop: Loop) -> None:
 
 
 def claim_of(*tokens: str) -> Claim:
-    return Claim(tuple(build_job(token) for token in tokens))
-
-
-def build_job(token: str) -> Claimed:
-    return Claimed(
-        id=f"id-{token}",
-        token=token,
-        queue="q",
-        data=b"",
-        timeout_seconds=None,
-        attempts=0,
-        deliveries=1,
-        retry=b"",
-        suspect=False,
-        result_ttl_seconds=0,
-        meta=b"",
-        enqueued_at=None,
-    )
+    return Claim(tuple(build_claimed(token) for token in tokens))
 
 
 def test_a_stop_gives_back_what_no_slot_has_started() -> None:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobyard.errors import ConfigurationError
-from jobyard.store.records import Claimed
 from jobyard_worker.backoff import Backoff
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.drain import Drain
@@ -23,27 +22,14 @@ from jobyard_worker.pace import Pace
 from jobyard_worker.pulse import Pulse
 from jobyard_worker.settings import WorkerSettings
 from jobyard_worker.wake import Wake
+from support.builders import build_claimed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def build_delivery(token: str, queue: str = "default") -> Delivery:
-    job = Claimed(
-        id=f"id-{token}",
-        token=token,
-        queue=queue,
-        data=b"",
-        timeout_seconds=None,
-        attempts=0,
-        deliveries=1,
-        retry=b"",
-        suspect=False,
-        result_ttl_seconds=0,
-        meta=b"",
-        enqueued_at=None,
-    )
-    return Delivery(job)
+    return Delivery(build_claimed(token, queue=queue))
 
 
 def tokens(deliveries: Sequence[Delivery]) -> list[str]:
