@@ -252,3 +252,25 @@ def test_many_quick_jobs_run_once_each(worker: Service, store: Store, ledger: Le
     wait_for(lambda: len(ledger.ended()) == len(ids), 30)
 
     assert all(len(runs) == 1 for runs in ledger.runs().values())
+
+
+def test_a_worker_serves_the_queues_of_its_tasks_where_no_setting_names_any(
+    worker: Service, store: Store
+) -> None:
+    job_id = submit(store, "queued_elsewhere", queue="elsewhere")
+
+    assert ended(store, job_id).result == "found"
+    [info] = store.run(calls.workers())
+    assert info.queues == ("high", "default", "low", "notifications", "elsewhere")
+
+
+def test_a_worker_serves_only_the_queues_that_a_setting_names(
+    services: Services, store: Store
+) -> None:
+    services.start("jobyard-worker", JOBYARD_TASK_MODULES=MODULES, JOBYARD_QUEUES="default")
+    job_id = submit(store, "add", {"a": 2, "b": 3})
+
+    ended(store, job_id)
+
+    [info] = store.run(calls.workers())
+    assert info.queues == ("default",)

@@ -99,3 +99,9 @@ def order(context: Context, label: str) -> str:
     """Writes a line, so that the order of the runs is on record."""
     append("start", context.job_id, label, context.attempt)
     return label
+
+
+@task(queue="elsewhere")
+def queued_elsewhere() -> str:
+    """Waits on a queue that no setting names."""
+    return "found"

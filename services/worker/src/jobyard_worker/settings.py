@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator
 
 from jobyard.queues import check_name
 from jobyard.settings import Names, Settings, env, queue_list
+
+if TYPE_CHECKING:
+    from jobyard.registry import Registry
 
 _BUILT_IN = ("high", "default", "low", "notifications")
 
@@ -64,3 +67,10 @@ class WorkerSettings(Settings):
     @classmethod
     def _pool(cls, value: str) -> str:
         return check_name(value, "pool")
+
+    def with_queues_of(self, registry: Registry) -> Self:
+        """Where ``JOBYARD_QUEUES`` says nothing, the queues of the worker's own tasks as well."""
+        if "queues" in self.model_fields_set:
+            return self
+        theirs = sorted({task.queue for task in registry.tasks() if task.queue})
+        return self.model_copy(update={"queues": tuple(dict.fromkeys((*self.queues, *theirs)))})

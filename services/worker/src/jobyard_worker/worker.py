@@ -34,6 +34,8 @@ from jobyard_worker.signals import StopSignals
 from jobyard_worker.wake import Wake
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobyard.registry import Registry
 
 _log = get_logger(__name__)
@@ -115,6 +117,8 @@ class Worker(BaseWorker):
     ) -> bool:
         """As ``work``, with a keeper and handlers of signals that were started before."""
         registry = discover(settings.task_modules)
+        settings = settings.with_queues_of(registry)
+        self._set_queues(settings.queues)
         store = Store(connect(settings), settings.keys)
         parts = assemble(settings, registry, store, keeping, wake)
         loop = Loop(parts, settings, lambda: self._join(settings, registry, store))
@@ -128,6 +132,15 @@ class Worker(BaseWorker):
             _leave_at_once()
         store.close()
         return loop.finished > 0
+
+    def _set_queues(self, names: Sequence[str]) -> None:
+        """What RQ's tools are told that this worker serves."""
+        self.queues = [
+            self.queue_class(
+                name, self.connection, job_class=self.job_class, serializer=self.serializer
+            )
+            for name in names
+        ]
 
     def _join(self, settings: WorkerSettings, registry: Registry, store: Store) -> str:
         """Begins a lease; each has a name of its own, so that nothing late meets the next one."""
