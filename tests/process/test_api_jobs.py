@@ -287,7 +287,7 @@ def test_a_foreign_key_of_one_queue_fails_only_that_queue(
 
 def test_a_task_that_a_worker_publishes_is_known_at_once(api: httpx.Client, store: Store) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    record = build_task_record(name="new.task", schema=schema)
+    record = build_task_record(name="new.task", schema=schema, queue="q")
     store.run(calls.publish_tasks([record]))
 
     found = wait_for(lambda: _found(api, "/v1/tasks/new.task"))

@@ -148,8 +148,12 @@ class Services:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without settings of ours; ``support`` can be imported."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    """This process's environment without settings of ours; ``support`` can be imported.
+
+    Bytecode is kept, whatever this process does: the services of a run start hundreds of times.
+    """
+    without = (*_OURS, "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
     return {**kept, "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
 
 
