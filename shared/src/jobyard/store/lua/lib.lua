@@ -77,7 +77,7 @@ local function bump(name, field, by)
   return by
 end
 
-local TALLY = {} -- queue → name → count, written once a call by flush_counts
+local TALLY = {} -- queue → name → count, written once a call by flush
 local function count(queue, name)
   local names = TALLY[queue] or {}
   names[name] = (names[name] or 0) + 1
