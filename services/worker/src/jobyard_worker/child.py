@@ -18,7 +18,7 @@ from jobyard.context import Context
 from jobyard.observability.logging import configure_logging
 from jobyard.registry import discover
 from jobyard.settings import Settings
-from jobyard_worker.execution import journal_of, result_json
+from jobyard_worker.execution import invoke, journal_of, result_json
 from jobyard_worker.executors.coroutines import Coroutines
 from jobyard_worker.outcome import describe, verdict_of
 
@@ -59,13 +59,8 @@ def _run(order: dict[str, Any], report: Callable[[bytes], object]) -> dict[str, 
     settings = Settings.load()
     configure_logging("worker", settings)
     task = discover(settings.task_modules).get(order["task"])
-    arguments = task.payload.bind(order["payload"])
     context = _context(order, report)
-    if task.payload.context_parameter:
-        arguments[task.payload.context_parameter] = context
-    value = task.function(**arguments)
-    if task.is_async:
-        value = Coroutines().run(value)
+    value = invoke(task, order["payload"], context, Coroutines())
     lines = [(entry.journal, entry.line) for entry in journal_of(context)]
     return {"result": result_json(task.name, value).decode(), "journal": lines}
 

@@ -92,14 +92,8 @@ class Execution:
         coroutines: Coroutines,
         started: float,
     ) -> Succeeded:
-        arguments = task.payload.bind(payload)
-        context = None
-        if task.payload.context_parameter:
-            context = self._context(delivery, task)
-            arguments[task.payload.context_parameter] = context
-        value = task.function(**arguments)
-        if task.is_async:
-            value = coroutines.run(value)
+        context = self._context(delivery, task) if task.payload.context_parameter else None
+        value = invoke(task, payload, context, coroutines)
         ended = time.monotonic()
         job = delivery.job
         return Succeeded(
@@ -127,6 +121,21 @@ class Execution:
             cancelled=delivery.cancel_event(),
             report=keep,
         )
+
+
+def invoke(
+    task: Task, payload: dict[str, Any], context: Context | None, coroutines: Coroutines
+) -> Any:
+    """Calls the task's function with its payload and, where it asks for one, its context.
+
+    Raises:
+        InvalidPayloadError: The payload does not fit; beside it whatever the task raises.
+    """
+    arguments = task.payload.bind(payload)
+    if task.payload.context_parameter:
+        arguments[task.payload.context_parameter] = context
+    value = task.function(**arguments)
+    return coroutines.run(value) if task.is_async else value
 
 
 def limit_of(timeout_seconds: float | None) -> float | None:
