@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from jobyard import RetryPolicy
+from jobyard import JobTimeoutError, RetryPolicy
+from jobyard.retry import MAX_CLASSES, Failure, class_names
 
+limits = st.fixed_dictionaries(
+    {},
+    optional={
+        "retry_on": st.just(["OSError", "httpx.ConnectError"]),
+        "give_up_on": st.just(["ValueError"]),
+        "total_seconds": st.floats(0.1, 1e6),
+    },
+)
 policies = st.one_of(
-    st.lists(st.floats(0, 1e6), min_size=1, max_size=5).map(lambda d: RetryPolicy.fixed(*d)),
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=5).flatmap(
+        lambda delays: limits.map(
+            lambda more: RetryPolicy.model_validate({"delays_seconds": delays, **more})
+        )
+    ),
     st.builds(
         RetryPolicy.exponential,
         max_retries=st.integers(0, 1000),
@@ -99,6 +114,7 @@ def test_delays_alone_say_how_many_retries_there_are() -> None:
     "wrong",
     [
         {"max_retries": -1},
+        {"max_retries": True},
         {"max_retries": 1001},
         {"delays_seconds": [-1]},
         {"delays_seconds": [float("nan")]},
@@ -108,6 +124,26 @@ def test_delays_alone_say_how_many_retries_there_are() -> None:
         {"max_retries": 1, "jitter": 2},
         {"max_retries": 1, "factor": 0.5},
         {"max_retry": 1},
+        {"retry_on": ["ValueError"]},
+        {"give_up_on": ["ValueError"]},
+        {"total_seconds": 60},
+        {"max_retries": 1, "total_seconds": 0},
+        {"max_retries": 1, "total_seconds": -1},
+        {"max_retries": 1, "total_seconds": "60"},
+        {"max_retries": 1, "total_seconds": float("inf")},
+        {"max_retries": 1, "total_seconds": 400 * 86_400},
+        {"max_retries": 1, "retry_on": "ValueError"},
+        {"max_retries": 1, "retry_on": ValueError},
+        {"max_retries": 1, "retry_on": [None]},
+        {"max_retries": 1, "retry_on": [""]},
+        {"max_retries": 1, "retry_on": ["a b"]},
+        {"max_retries": 1, "retry_on": ["a..b"]},
+        {"max_retries": 1, "retry_on": ["ValueError\n"]},
+        {"max_retries": 1, "retry_on": [int]},
+        {"max_retries": 1, "retry_on": [ValueError("x")]},
+        {"max_retries": 1, "retry_on": ["a" * 201]},
+        {"max_retries": 1, "retry_on": [f"E{n}" for n in range(MAX_CLASSES + 1)]},
+        {"max_retries": 1, "retry_on": ["KeyError"], "give_up_on": [KeyError]},
     ],
 )
 def test_contradictory_or_malformed_policies_are_refused(wrong: dict[str, object]) -> None:
@@ -115,7 +151,110 @@ def test_contradictory_or_malformed_policies_are_refused(wrong: dict[str, object
         RetryPolicy.model_validate(wrong)
 
 
-@pytest.mark.parametrize("text", [b"{", b"[]", b'{"x": 1}'])
+class ApiError(Exception):
+    """One that a policy names."""
+
+
+class QuotaError(ApiError):
+    """One of its kind."""
+
+
+def fail(
+    error: type[BaseException] = ValueError,
+    attempt: int = 1,
+    age_seconds: float = 0.0,
+    retry_after_seconds: float | None = None,
+) -> Failure:
+    return Failure(
+        attempt=attempt,
+        names=class_names(error),
+        age_seconds=age_seconds,
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+def test_classes_are_kept_by_their_full_names() -> None:
+    policy = RetryPolicy.fixed(1, retry_on=[ConnectionError, "builtins.OSError", ApiError])
+
+    assert policy.retry_on == ("ConnectionError", "OSError", f"{__name__}.ApiError")
+    assert json.loads(policy.to_json())["retry_on"] == list(policy.retry_on)
+
+
+@pytest.mark.parametrize(
+    ("limits", "error", "is_tried_again"),
+    [
+        ({}, ValueError, True),
+        ({}, JobTimeoutError, True),
+        ({}, SystemExit, True),
+        ({"retry_on": [ApiError]}, ApiError, True),
+        ({"retry_on": [ApiError]}, QuotaError, True),
+        ({"retry_on": [QuotaError]}, ApiError, False),
+        ({"retry_on": [ApiError]}, JobTimeoutError, False),
+        ({"retry_on": ["ApiError"]}, ApiError, False),
+        ({"retry_on": [Exception]}, SystemExit, False),
+        ({"retry_on": ["OSError"]}, TimeoutError, True),
+        ({"give_up_on": [ApiError]}, QuotaError, False),
+        ({"give_up_on": [ApiError]}, ValueError, True),
+        ({"give_up_on": [JobTimeoutError]}, JobTimeoutError, False),
+        ({"retry_on": [ApiError], "give_up_on": [QuotaError]}, QuotaError, False),
+        ({"retry_on": [QuotaError], "give_up_on": [ApiError]}, QuotaError, False),
+        ({"retry_on": [ApiError], "give_up_on": [QuotaError]}, ApiError, True),
+    ],
+)
+def test_the_class_of_an_error_decides_and_giving_up_wins(
+    limits: dict[str, list[object]], error: type[BaseException], is_tried_again: bool
+) -> None:
+    policy = RetryPolicy.model_validate({"delays_seconds": [7], **limits})
+
+    assert policy.delay_after(fail(error), middle) == (7 if is_tried_again else None)
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "delay"), [(0, 10), (50, 10), (50.001, None), (60, None), (1e9, None)]
+)
+def test_no_retry_begins_after_the_total(age_seconds: float, delay: float | None) -> None:
+    policy = RetryPolicy.fixed(10, total_seconds=60)
+
+    assert policy.delay_after(fail(age_seconds=age_seconds), middle) == delay
+
+
+def test_jitter_counts_towards_the_total() -> None:
+    policy = RetryPolicy.exponential(1, base_seconds=10, jitter=0.5, total_seconds=60)
+
+    assert policy.delay_after(fail(age_seconds=50), lambda: 0.0) == 5
+    assert policy.delay_after(fail(age_seconds=50), lambda: 0.75) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "failure", "delay"),
+    [
+        (RetryPolicy.fixed(1, 1), fail(retry_after_seconds=30), 30),
+        (RetryPolicy.fixed(1, 1), fail(attempt=2, retry_after_seconds=0), 0),
+        (RetryPolicy.fixed(1, 1), fail(attempt=3, retry_after_seconds=30), None),
+        (RetryPolicy(), fail(retry_after_seconds=30), None),
+        (RetryPolicy.fixed(1, give_up_on=[Exception]), fail(retry_after_seconds=30), 30),
+        (RetryPolicy.fixed(1, retry_on=[ApiError]), fail(retry_after_seconds=30), 30),
+        (
+            RetryPolicy.fixed(1, total_seconds=60),
+            fail(age_seconds=31, retry_after_seconds=30),
+            None,
+        ),
+        (RetryPolicy.fixed(90, total_seconds=60), fail(retry_after_seconds=30), 30),
+    ],
+)
+def test_what_the_task_asks_for_replaces_the_delay_within_the_limits(
+    policy: RetryPolicy, failure: Failure, delay: float | None
+) -> None:
+    assert policy.delay_after(failure, middle) == delay
+
+
+def test_a_policy_of_a_later_version_is_read_without_what_is_new() -> None:
+    policy = RetryPolicy.from_json(b'{"max_retries": 3, "mood": "hopeful"}')
+
+    assert policy == RetryPolicy(max_retries=3)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[]", b'{"max_retries": "x"}'])
 def test_text_that_is_no_policy_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match="RetryPolicy"):
         RetryPolicy.from_json(text)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from pydantic_core import from_json, to_json
 
 from jobyard.errors import (
     InvalidPayloadError,
     JobCanceledError,
     JobTimeoutError,
     ResultNotStorableError,
+    RetryAfter,
     UnknownTaskError,
     UnreadableJobError,
 )
 from jobyard.retry import RetryPolicy
 from jobyard.store.records import Canceled, Claimed, Crashed, ErrorInfo, Failed, Retrying
-from jobyard_worker.outcome import Ending, Verdict, describe, settlement_of, verdict_of
+from jobyard_worker.outcome import (
+    Ending,
+    Verdict,
+    describe,
+    ending_from,
+    ending_of,
+    message_of,
+    settlement_of,
+    verdict_of,
+)
 
 
 def build_claimed(**overrides: object) -> Claimed:
@@ -46,6 +59,7 @@ def end_as(verdict: Verdict, job: Claimed) -> object:
         (ValueError("x"), Verdict.FAILED),
         (JobTimeoutError("x"), Verdict.FAILED),
         (SystemExit(1), Verdict.FAILED),
+        (RetryAfter(5), Verdict.FAILED),
         (JobCanceledError("x"), Verdict.CANCELED),
         (InvalidPayloadError("t", []), Verdict.FINAL),
         (UnknownTaskError("t"), Verdict.FINAL),
@@ -74,6 +88,60 @@ def test_a_failure_beyond_the_retries_is_final() -> None:
 
 def test_a_policy_that_cannot_be_read_is_none() -> None:
     assert isinstance(end_as(Verdict.FAILED, build_claimed(retry=b"{broken")), Failed)
+
+
+def raise_in(job: Claimed, error: BaseException) -> object:
+    """The settlement of an attempt that took two seconds."""
+    ending = ending_of(error, started=1.0, ended=3.0)
+    return settlement_of(job, ending, crash_budget=3, random=lambda: 0.5)
+
+
+def test_the_policy_sees_the_bases_of_what_was_raised() -> None:
+    policy = RetryPolicy.fixed(1, retry_on=[OSError])
+    job = build_claimed(retry=policy.to_json())
+
+    assert isinstance(raise_in(job, ConnectionResetError("x")), Retrying)
+    assert isinstance(raise_in(job, ValueError("x")), Failed)
+
+
+def test_a_retry_begins_when_the_task_says_so() -> None:
+    job = build_claimed(retry=RetryPolicy.fixed(1).to_json())
+
+    settlement = raise_in(job, RetryAfter(timedelta(minutes=2), reason="rate limit"))
+
+    assert isinstance(settlement, Retrying)
+    assert settlement.delay_seconds == 120
+    assert settlement.error.message == "rate limit"
+    assert settlement.error.type == "jobyard.errors.RetryAfter"
+
+
+def test_the_run_counts_towards_the_total_time() -> None:
+    retry = RetryPolicy.fixed(5, total_seconds=60).to_json()
+
+    assert isinstance(raise_in(build_claimed(retry=retry, age_seconds=53), OSError()), Retrying)
+    assert isinstance(raise_in(build_claimed(retry=retry, age_seconds=53.5), OSError()), Failed)
+
+
+@pytest.mark.parametrize("error", [RetryAfter(7), ValueError("x"), InvalidPayloadError("t", [])])
+def test_what_a_child_says_of_an_error_means_the_same(error: BaseException) -> None:
+    message = from_json(to_json(message_of(error)))
+
+    assert ending_from(message, 1.0, 2.0) == ending_of(error, 1.0, 2.0)
+
+
+def test_the_name_of_a_class_is_bounded() -> None:
+    long = type("E" * 5_000, (ValueError,), {})
+
+    message = message_of(long("x"))
+
+    assert "ValueError" in message["names"]
+    assert len(message["error"]["type"]) <= 256
+
+
+@pytest.mark.parametrize("delay", [-1, float("nan"), float("inf"), timedelta(days=31)])
+def test_a_retry_cannot_be_asked_for_at_an_absurd_time(delay: float | timedelta) -> None:
+    with pytest.raises(ValueError, match="0 seconds to 30 days"):
+        RetryAfter(delay)
 
 
 def test_hopeless_failures_ignore_the_policy() -> None:

@@ -12,6 +12,7 @@ from jobyard.errors import (
     JobCanceledError,
     JobTimeoutError,
     JobyardError,
+    RetryAfter,
 )
 from jobyard.payload import EmailAddress, Payload
 from jobyard.retry import RetryPolicy
@@ -26,6 +27,7 @@ __all__ = [
     "JobTimeoutError",
     "JobyardError",
     "Payload",
+    "RetryAfter",
     "RetryPolicy",
     "Task",
     "TaskFunction",

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
+
+MAX_RETRY_AFTER_SECONDS = 30 * 86_400.0
+"""The longest delay of a retry, whoever asks for it."""
+
 
 class JobyardError(Exception):
     """Base of every error that Jobyard raises on purpose."""
@@ -58,6 +64,28 @@ class JobCanceledError(JobyardError):
 
 class JobTimeoutError(JobyardError):
     """A task ran longer than its timeout."""
+
+
+class RetryAfter(JobyardError):  # noqa: N818 - a task asks for something, nothing went wrong here
+    """Raised by a task that knows when it is worth trying again.
+
+    Spends an attempt, as any failure; only the delay is the task's instead of the policy's.
+
+    Attributes:
+        seconds: How long to wait.
+    """
+
+    def __init__(self, delay: float | timedelta, reason: str = "") -> None:
+        """``delay`` in seconds or as a ``timedelta``; ``reason`` is shown as the job's error.
+
+        Raises:
+            ValueError: The delay is negative, or longer than 30 days.
+        """
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+        if math.isnan(seconds) or not 0 <= seconds <= MAX_RETRY_AFTER_SECONDS:
+            raise ValueError(f"RetryAfter({delay!r}): give 0 seconds to 30 days")
+        self.seconds = seconds
+        super().__init__(reason or f"The task asks to be tried again in {seconds:g} s.")
 
 
 class ResultNotStorableError(JobyardError):

@@ -20,7 +20,7 @@ from jobyard.registry import discover
 from jobyard.settings import Settings
 from jobyard_worker.execution import invoke, journal_of, result_json
 from jobyard_worker.executors.coroutines import Coroutines
-from jobyard_worker.outcome import describe, verdict_of
+from jobyard_worker.outcome import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +47,7 @@ def _answer(order: dict[str, Any], outbox: BinaryIO) -> dict[str, Any]:
     try:
         return _run(order, lambda value: _send(outbox, {"progress": value.decode()}))
     except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
-        info = describe(error)
-        return {
-            "verdict": verdict_of(error).value,
-            "error": {"type": info.type, "message": info.message, "traceback": info.traceback},
-        }
+        return message_of(error)
 
 
 def _run(order: dict[str, Any], report: Callable[[bytes], object]) -> dict[str, Any]:

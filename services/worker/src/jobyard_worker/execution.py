@@ -13,7 +13,7 @@ from jobyard.errors import JobCanceledError, ResultNotStorableError
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
 from jobyard.store.records import JournalEntry, Succeeded
-from jobyard_worker.outcome import Ending, describe, settlement_of, verdict_of
+from jobyard_worker.outcome import ending_of, settlement_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jobyard.task import Task
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.executors.coroutines import Coroutines
+    from jobyard_worker.outcome import Ending
 
     class Isolation(Protocol):
         """Runs a job where it can be killed."""
@@ -64,7 +65,7 @@ class Execution:
         try:
             end = self._attempt(delivery, coroutines, started)
         except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
-            end = Ending(verdict_of(error), describe(error), started, time.monotonic())
+            end = ending_of(error, started, time.monotonic())
         if isinstance(end, Succeeded):
             return end
         return settlement_of(

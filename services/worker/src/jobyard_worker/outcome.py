@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from jobyard.errors import (
     InvalidPayloadError,
     JobCanceledError,
     ResultNotStorableError,
+    RetryAfter,
     UnknownTaskError,
     UnreadableJobError,
 )
-from jobyard.retry import RetryPolicy
+from jobyard.retry import Failure, RetryPolicy, class_name, class_names
 from jobyard.store.records import Canceled, Crashed, ErrorInfo, Failed, Retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jobyard.store.records import Claimed, Settlement
 
+_NAME_BYTES = 256
 _MESSAGE_BYTES = 2 * 1024
 _TRACEBACK_BYTES = 16 * 1024
 
@@ -43,12 +45,53 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended without a result, and when (``time.monotonic()``)."""
+    """How an attempt ended without a result, and when (``time.monotonic()``).
+
+    ``names`` are the ``class_names`` of what was raised, for the retry policy, and
+    ``retry_after_seconds`` what the task asked for.
+    """
 
     verdict: Verdict
     error: ErrorInfo
     started: float
     ended: float
+    names: tuple[str, ...] = ()
+    retry_after_seconds: float | None = None
+
+
+def ending_of(error: BaseException, started: float, ended: float) -> Ending:
+    """How an attempt ended that raised ``error``."""
+    return Ending(
+        verdict=verdict_of(error),
+        error=describe(error),
+        started=started,
+        ended=ended,
+        names=tuple(_head(name, _NAME_BYTES) for name in class_names(type(error))),
+        retry_after_seconds=error.seconds if isinstance(error, RetryAfter) else None,
+    )
+
+
+def message_of(error: BaseException) -> dict[str, Any]:
+    """What a child says of ``error``: JSON that ``ending_from`` reads."""
+    end = ending_of(error, 0.0, 0.0)
+    return {
+        "verdict": end.verdict.value,
+        "error": asdict(end.error),
+        "names": end.names,
+        "retry_after_seconds": end.retry_after_seconds,
+    }
+
+
+def ending_from(message: Mapping[str, Any], started: float, ended: float) -> Ending:
+    """How an attempt ended in a child, from its ``message_of``."""
+    return Ending(
+        verdict=Verdict(message["verdict"]),
+        error=ErrorInfo(**message["error"]),
+        started=started,
+        ended=ended,
+        names=tuple(message["names"]),
+        retry_after_seconds=message["retry_after_seconds"],
+    )
 
 
 def verdict_of(error: BaseException) -> Verdict:
@@ -61,7 +104,7 @@ def verdict_of(error: BaseException) -> Verdict:
 def describe(error: BaseException) -> ErrorInfo:
     """Type, message and traceback of ``error``, bounded, and always encodable."""
     return ErrorInfo(
-        type=_name_of(type(error)),
+        type=_head(class_name(type(error)), _NAME_BYTES),
         message=_head(_text_of(error), _MESSAGE_BYTES),
         traceback=_tail(_traceback_of(error), _TRACEBACK_BYTES),
     )
@@ -80,7 +123,7 @@ def settlement_of(
         case Verdict.FINAL:
             return Failed(**facts, error=ending.error)
         case Verdict.FAILED:
-            delay = _retry_delay(job, random)
+            delay = _retry_delay(job, ending, random)
             if delay is None:
                 return Failed(**facts, error=ending.error)
             return Retrying(**facts, error=ending.error, delay_seconds=delay)
@@ -95,18 +138,22 @@ class _Facts(TypedDict):
     ended: float
 
 
-def _retry_delay(job: Claimed, random: Callable[[], float]) -> float | None:
+def _retry_delay(job: Claimed, ending: Ending, random: Callable[[], float]) -> float | None:
     try:
         policy = RetryPolicy.from_json(job.retry)
     except ValueError:  # a policy that cannot be read is none
         return None
-    return policy.delay_seconds(job.attempts + 1, random)
+    return policy.delay_after(_failure_of(job, ending), random)
 
 
-def _name_of(kind: type[BaseException]) -> str:
-    if kind.__module__ == "builtins":
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+def _failure_of(job: Claimed, ending: Ending) -> Failure:
+    """The wait for a slot is left out of the age: it is short, or the job is given back."""
+    return Failure(
+        attempt=job.attempts + 1,
+        names=ending.names or (ending.error.type,),
+        age_seconds=job.age_seconds + ending.ended - ending.started,
+        retry_after_seconds=ending.retry_after_seconds,
+    )
 
 
 def _text_of(error: BaseException) -> str:

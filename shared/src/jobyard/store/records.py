@@ -70,7 +70,10 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One delivery: all that a worker needs to run a job. ``data`` is RQ's, see ``data.py``."""
+    """One delivery: all that a worker needs to run a job. ``data`` is RQ's, see ``data.py``.
+
+    ``age_seconds`` passed between the job's creation and this claim, by the server's clock.
+    """
 
     id: str
     token: str
@@ -84,6 +87,7 @@ class Claimed:
     result_ttl_seconds: int
     meta: bytes
     enqueued_at: datetime | None
+    age_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

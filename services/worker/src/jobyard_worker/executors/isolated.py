@@ -20,7 +20,7 @@ from pydantic_core import from_json, to_json
 from jobyard.errors import JobTimeoutError
 from jobyard.store.records import ErrorInfo, JournalEntry, Succeeded
 from jobyard_worker.execution import limit_of
-from jobyard_worker.outcome import Ending, Verdict, describe
+from jobyard_worker.outcome import Ending, Verdict, ending_from, ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,10 +150,9 @@ def _end(
     """The child's last word counts, also when it was killed a moment later."""
     ended = time.monotonic()
     if last is None:
-        verdict, error = _silent_end(delivery, child)
-        return Ending(verdict, error, started, ended)
+        return _silent_end(delivery, child, started, ended)
     if "error" in last:
-        return Ending(Verdict(last["verdict"]), ErrorInfo(**last["error"]), started, ended)
+        return ending_from(last, started, ended)
     return Succeeded(
         id=delivery.job.id,
         token=delivery.job.token,
@@ -164,15 +163,16 @@ def _end(
     )
 
 
-def _silent_end(delivery: Delivery, child: _Child) -> tuple[Verdict, ErrorInfo]:
+def _silent_end(delivery: Delivery, child: _Child, started: float, ended: float) -> Ending:
     if child.reason == "timeout":
         limit = delivery.job.timeout_seconds
         error = JobTimeoutError(f"The task ran past its timeout of {limit:g} s and was killed.")
-        return Verdict.FAILED, describe(error)
+        return ending_of(error, started, ended)
     if child.reason:
-        return Verdict.CANCELED, ErrorInfo("Canceled", "The child was killed as asked.")
+        killed = ErrorInfo("Canceled", "The child was killed as asked.")
+        return Ending(Verdict.CANCELED, killed, started, ended)
     message = f"The child process that ran the task {child.how_it_ended()}."
-    return Verdict.CRASHED, ErrorInfo("Crashed", message)
+    return Ending(Verdict.CRASHED, ErrorInfo("Crashed", message), started, ended)
 
 
 def _signal_name(number: int) -> str:
