@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jobyard.store.records import (
         JobRecord,
         QueueInfo,
+        RQEnded,
         Settlement,
         Submission,
         TaskRecord,
@@ -109,6 +110,15 @@ def settle(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]
     for settlement in settlements:
         sent += encoding.settlement(settlement, now)
     return Call(script("settle"), sent, _settled)
+
+
+def settle_rq(worker: str, settlements: Sequence[RQEnded]) -> Call[list[Settled]]:
+    """Ends deliveries of jobs that plain RQ code enqueued, as ``settle``."""
+    now = time.monotonic()
+    sent: list[Any] = [worker, len(settlements)]
+    for settlement in settlements:
+        sent += encoding.rq_settlement(settlement, now)
+    return Call(script("settle_rq"), sent, _settled)
 
 
 def release(

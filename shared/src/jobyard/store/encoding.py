@@ -14,7 +14,7 @@ from jobyard.store.data import encode_data
 from jobyard.store.records import Canceled, Crashed, Failed, Retrying, Succeeded
 
 if TYPE_CHECKING:
-    from jobyard.store.records import ErrorInfo, Settlement, Submission, TaskRecord
+    from jobyard.store.records import ErrorInfo, RQEnded, Settlement, Submission, TaskRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,6 +51,37 @@ def settlement(ended: Settlement, now: float) -> list[Any]:
         len(lines),
         *lines,
     ]
+
+
+def rq_settlement(ended: RQEnded, now: float) -> list[Any]:
+    """``id token kind started-ago-ms ended-ago-ms value-field value error number …``."""
+    problem = _problem(ended.error) if ended.error else (b"", b"")
+    is_returned = ended.error is None
+    number = ended.budget if ended.kind == "crashed" else round(ended.delay_seconds * 1000)
+    changed = [part for pair in ended.fields.items() for part in pair]
+    return [
+        ended.id,
+        ended.token,
+        ended.kind,
+        max(0, round((now - ended.started) * 1000)),
+        max(0, round((now - ended.ended) * 1000)),
+        "return_value" if is_returned else "exc_string",
+        b64encode(ended.value) if is_returned else problem[0],
+        problem[1],
+        number,
+        int(ended.at_head),
+        _EXHAUSTED if ended.exhausted else _RESULT_TYPES[ended.kind],
+        len(changed),
+        *changed,
+    ]
+
+
+_RESULT_TYPES = {
+    "succeeded": 1, "failed": 2, "crashed": 2, "stopped": 2, "canceled": 3, "retrying": 4,
+}  # fmt: skip
+"""``rq.results.Result.Type``."""
+
+_EXHAUSTED = 5
 
 
 def task(record: TaskRecord) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,6 +159,24 @@ class Crashed(Settlement):
 
     error: ErrorInfo
     budget: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RQEnded(Settlement):
+    """How a delivery of a job that plain RQ code enqueued ended, in RQ's words.
+
+    ``value`` is what RQ's serializer made of the result; ``fields`` of the job's hash change with
+    it; ``at_head`` is where a retry without delay goes; ``exhausted`` is RQ's own kind of failure.
+    """
+
+    kind: Literal["succeeded", "failed", "retrying", "canceled", "crashed", "stopped"]
+    value: bytes = b""
+    error: ErrorInfo | None = None
+    delay_seconds: float = 0.0
+    budget: int = 0
+    at_head: bool = False
+    exhausted: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 class Settled(StrEnum):

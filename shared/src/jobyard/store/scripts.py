@@ -29,11 +29,19 @@ class Script:
     sha: str
 
 
+_PARTS = {
+    **dict.fromkeys(
+        ("settle", "settle_rq", "cancel", "release", "reap", "promote", "prune"), ("lib", "rq")
+    ),
+}
+"""What stands before a script; ``lib`` alone before every other one."""
+
+
 @cache
 def script(name: str) -> Script:
     """The script of ``lua/<name>.lua``."""
     folder = resources.files("jobyard.store") / "lua"
-    parts = (folder / "lib.lua", folder / f"{name}.lua")
+    parts = [folder / f"{part}.lua" for part in (*_PARTS.get(name, ("lib",)), name)]
     head = f"#!lua {_FLAGS.get(name, _ALLOWED_WHEN_FULL)}".rstrip()
     text = "\n".join((head, *(part.read_text(encoding="utf-8") for part in parts)))
     digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

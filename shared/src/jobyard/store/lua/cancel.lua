@@ -3,7 +3,9 @@
 -- KEYS none  ARGV prefix, n × id
 -- Returns n × (outcome status); outcome: canceled | canceling | ended | missing.
 
-local WAITING = { queued = true, scheduled = true, deferred = true }
+local WAITING = { queued = true, scheduled = true, deferred = true, rate_limited = true,
+  ready_to_enqueue = true }
+AFTER = tend_all
 
 local function cancel(id)
   local job = fields(id, 'status', 'origin', 'worker_name', 'token', 'cancel')
@@ -20,6 +22,7 @@ local function cancel(id)
   redis.call('LREM', key('queue', queue), 0, id)
   redis.call('ZREM', key('scheduled', queue), id)
   redis.call('ZREM', key('deferred', queue), id)
+  redis.call('ZREM', key('ready', queue), id)
   finish(id, queue, 'canceled', NOW)
   return 'canceled', 'canceled'
 end
@@ -29,6 +32,7 @@ for i = 2, #ARGV do
   if job then
     guard(job[1] or 'default')
     expect('zset', key('deferred', job[1] or 'default'))
+    expect('zset', key('ready', job[1] or 'default'))
     if job[2] then expect('hash', yard('mail', job[2])) end
   end
 end

@@ -83,7 +83,10 @@ local function count(queue, name)
   names[name] = (names[name] or 0) + 1
   TALLY[queue] = names
 end
+local ENDED, DOOMED, AFTER = {}, {}, nil -- what ended in this call, what is dropped with it; see rq.lua
 local function flush()
+  if AFTER and #ENDED > 0 then AFTER(ENDED) end
+  if #DOOMED > 0 then redis.call('DEL', unpack(DOOMED)) end
   for _, arguments in pairs(LATER) do redis.call(unpack(arguments)) end
   for queue, names in pairs(TALLY) do
     for name, number in pairs(names) do
@@ -130,7 +133,7 @@ end
 -- Nothing of a job that ended is kept without a TTL, unless the TTL is -1 (keep) or 0 (drop).
 local function keep(id, queue, registry, ttl)
   if ttl == 0 then
-    redis.call('DEL', key('job', id), key('results', id))
+    for _, name in ipairs({ key('job', id), key('results', id) }) do DOOMED[#DOOMED + 1] = name end
     redis.call('ZREM', yard('jobs', queue), id)
     return
   end
@@ -149,13 +152,14 @@ local function whole_ttl(text)
 end
 
 -- Ends a job; further field/value pairs are written along.
-local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled' }
+local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled', stopped = 'canceled' }
 local function finish(id, queue, status, ended_ms, ...)
   local job = key('job', id)
   local ttls = redis.call('HMGET', job, 'result_ttl', 'failure_ttl')
   local ttl = whole_ttl(ttls[status == 'finished' and 1 or 2])
   redis.call('HSET', job, 'status', status, 'ended_at', iso(ended_ms), ...)
-  keep(id, queue, status, ttl or (status == 'finished' and 3600 or 604800))
+  keep(id, queue, status == 'stopped' and 'failed' or status, ttl or (status == 'finished' and 3600 or 604800))
+  for _, part in ipairs({ id, queue, status }) do ENDED[#ENDED + 1] = part end
   event(queue, id, STATE[status])
   count(queue, STATE[status])
 end

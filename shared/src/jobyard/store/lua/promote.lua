@@ -12,7 +12,7 @@ local function promote(id, queue)
   if job == false then return quarantine(id, queue, 'the job is not a hash') end
   if not job then return count(queue, 'vanished') end
   if job[1] ~= 'scheduled' then return pass_over(id, queue, job[1]) end
-  make_ready(id, queue, false)
+  make_ready_as_asked(id, queue)
   promoted = promoted + 1
 end
 

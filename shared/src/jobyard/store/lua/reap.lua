@@ -7,6 +7,7 @@
 
 local limit, lease_ms, named = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local rescued, quarantined = 0, 0
+AFTER = tend_all
 expect('zset', yard('lease'))
 expect('hash', yard('dead', 'unreadable'))
 if named ~= '' then expect('hash', yard('held', named)) end

@@ -7,6 +7,7 @@
 
 local worker, started = ARGV[2], ARGV[3] == '1'
 local MOST = 10
+AFTER = tend_all
 expect('hash', yard('held', worker))
 expect('hash', yard('mail', worker))
 for at = 5, #ARGV, 2 do
