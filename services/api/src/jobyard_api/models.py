@@ -17,10 +17,10 @@ from pydantic import (
     model_validator,
 )
 
+from jobyard.orders import Order
 from jobyard.queues import NAME_PATTERN
 from jobyard.retry import RetryPolicy
 from jobyard.states import State
-from jobyard_api.orders import Order
 from jobyard_api.problems import Problem
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobyard.orders import Order, submission_of
 from jobyard.queues import JOB_ID_PATTERN
 from jobyard.store import calls
 from jobyard.store.records import CancelOutcome, SubmitStatus
 from jobyard_api.answers import job_of, job_of_submission
 from jobyard_api.listing import Filter, Listing, list_jobs
-from jobyard_api.orders import Order, submission_of
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError
 from jobyard_api.submitter import Submitter

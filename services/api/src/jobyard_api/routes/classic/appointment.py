@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
-from jobyard_api.orders import Order
+from jobyard.orders import Order
 
 
 def _date(text: str) -> str:

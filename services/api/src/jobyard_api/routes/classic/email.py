@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, EmailStr
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
+from jobyard.orders import Order
 from jobyard.states import RQStatus
 from jobyard_api.answers import answer
-from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
+from jobyard.orders import Order
 from jobyard.queues import NAME_PATTERN
 from jobyard.states import RQStatus, State
 from jobyard_api.answers import answer
 from jobyard_api.body import StrictRoute
 from jobyard_api.listing import Filter
 from jobyard_api.models import Name
-from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job

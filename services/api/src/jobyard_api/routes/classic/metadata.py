@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard.errors import UnknownTaskError
+from jobyard.orders import Order
 from jobyard.states import RQStatus
 from jobyard_api.answers import answer
 from jobyard_api.idempotency import once
 from jobyard_api.models import Name
-from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job

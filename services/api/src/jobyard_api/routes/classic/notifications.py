@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, StrictInt, ValidationInfo, field_validator
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
+from jobyard.orders import Order
 from jobyard_api import __version__
 from jobyard_api.answers import answer
 from jobyard_api.body import StrictRoute
-from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.classic.appointment import Appointment, orders_for

@@ -10,10 +10,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Discriminator, EmailStr, StringConstraints, Tag
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
+from jobyard.orders import Order
 from jobyard.states import TERMINAL, State
 from jobyard_api.answers import answer
 from jobyard_api.body import StrictRoute
-from jobyard_api.orders import Order
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import UNION_TAG, documented
 from jobyard_api.routes.classic.lookup import stored_job
