@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobyard import Context, JobCanceledError, JobTimeoutError
+from jobyard import Context, JobCanceledError, JobTimeoutError, RetryPolicy
 from jobyard.context import MAX_LINE_CHARACTERS, MAX_LINES
 from jobyard.errors import ResultNotStorableError
 
@@ -133,3 +133,28 @@ def test_the_logger_is_made_once() -> None:
     context = build_context()
 
     assert context.log is context.log
+
+
+@pytest.mark.parametrize(
+    ("retry", "attempt", "most", "is_last"),
+    [
+        (RetryPolicy.fixed(1, 2), 1, 3, False),
+        (RetryPolicy.fixed(1, 2), 2, 3, False),
+        (RetryPolicy.fixed(1, 2), 3, 3, True),
+        (RetryPolicy(), 1, 1, True),
+    ],
+)
+def test_a_task_knows_whether_another_attempt_may_follow(
+    retry: RetryPolicy, attempt: int, most: int, is_last: bool
+) -> None:
+    context = Context(
+        job_id="job-1", task="greet", queue="default", attempt=attempt, retry=retry.to_json()
+    )
+
+    assert (context.max_attempts, context.is_last_attempt) == (most, is_last)
+
+
+def test_a_policy_that_cannot_be_read_allows_one_attempt() -> None:
+    context = Context(job_id="job-1", task="greet", queue="default", retry=b"{broken")
+
+    assert context.is_last_attempt

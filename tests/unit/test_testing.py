@@ -60,6 +60,42 @@ def test_what_a_task_reports_can_be_looked_at() -> None:
     assert context.journal_lines("lines") == ["one"]
 
 
+def test_what_a_task_enqueues_can_be_looked_at() -> None:
+    @task
+    def child(n: int) -> None: ...
+
+    @task
+    def parent(ctx: Context) -> str:
+        return ctx.enqueue(child, {"n": 1}, delay=5)
+
+    context = RecordingContext()
+    job_id = run(parent, context=context)
+
+    assert context.enqueued == [("child", {"n": 1})]
+    assert context.follow_ups[0]["id"] == job_id
+    assert context.follow_ups[0]["delay_seconds"] == 5
+
+
+def test_a_payload_that_the_enqueued_task_refuses_fails_the_test() -> None:
+    @task
+    def child(n: int) -> None: ...
+
+    @task
+    def parent(ctx: Context) -> None:
+        ctx.enqueue(child, {"n": "many"})
+
+    with pytest.raises(InvalidPayloadError, match="'child'"):
+        run(parent)
+
+
+def test_a_task_is_told_that_it_is_its_last_attempt() -> None:
+    @task(retry=1)
+    def told(ctx: Context) -> bool:
+        return ctx.is_last_attempt
+
+    assert [run(told, attempt=attempt) for attempt in (1, 2)] == [False, True]
+
+
 def test_a_task_can_be_cancelled_beforehand() -> None:
     @task
     def stoppable(ctx: Context) -> None:

@@ -17,6 +17,22 @@ DEFAULT_RESULT_TTL_SECONDS = 3_600
 DEFAULT_FAILURE_TTL_SECONDS = 604_800
 
 
+def stand_in(name: str, settings: Settings) -> TaskRecord:
+    """The record of a task that only other processes have: what this installation gives to all."""
+    return TaskRecord(
+        name=name,
+        schema={},
+        queue=settings.default_queue,
+        timeout_seconds=settings.default_timeout_seconds,
+        result_ttl_seconds=DEFAULT_RESULT_TTL_SECONDS,
+        failure_ttl_seconds=DEFAULT_FAILURE_TTL_SECONDS,
+        retry={},
+        isolated=False,
+        description="",
+        version="",
+    )
+
+
 def record_of(task: Task, settings: Settings) -> TaskRecord:
     """The record of ``task`` that ``calls.publish_tasks`` takes.
 

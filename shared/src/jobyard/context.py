@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
-from jobyard.errors import JobCanceledError, JobTimeoutError, ResultNotStorableError
+from jobyard.errors import (
+    ConfigurationError,
+    JobCanceledError,
+    JobTimeoutError,
+    ResultNotStorableError,
+)
 from jobyard.queues import check_name
+from jobyard.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from structlog.typing import FilteringBoundLogger
 
 MAX_LINE_CHARACTERS = 4_096
 MAX_LINES = 1_000
+MAX_FOLLOW_UPS = 100
+MAX_FOLLOW_UP_BYTES = 4 * 1024 * 1024
+"""Of all payloads together: they are stored in one step with the job's success."""
 
 
 class Context:
@@ -33,11 +42,13 @@ class Context:
         deadline: When the timeout ends (UTC), None without one.
         cancelled: Set when the job was asked to cancel.
         lines: ``(journal, line)`` collected so far; stored only if the job succeeds.
+        follow_ups: Jobs enqueued so far, as JSON objects; stored only if the job succeeds.
     """
 
     __slots__ = (
-        "__weakref__", "_ends", "_log", "_report", "attempt", "cancelled", "deadline", "job_id",
-        "lines", "queue", "task", "token",
+        "__weakref__", "_ends", "_follow_up", "_follow_up_bytes", "_log", "_report", "_retry",
+        "attempt", "cancelled", "deadline", "follow_ups", "job_id", "lines", "queue", "task",
+        "token",
     )  # fmt: skip
 
     def __init__(
@@ -51,8 +62,23 @@ class Context:
         timeout_seconds: float | None = None,
         cancelled: threading.Event | None = None,
         report: Callable[[bytes], object] | None = None,
+        follow_up: Callable[..., dict[str, Any]] | None = None,
+        retry: bytes = b"",
     ) -> None:
-        """``report`` takes each progress value as JSON text; the timeout counts from now."""
+        """What the worker gives; the timeout counts from now.
+
+        Args:
+            job_id: See the class, as for the others.
+            task: The task's name.
+            queue: The queue that the job came from.
+            attempt: Counted from 1.
+            token: The id of the delivery.
+            timeout_seconds: None for no timeout.
+            cancelled: Set by the worker when the job was asked to cancel.
+            report: Takes each progress value as JSON text.
+            follow_up: Makes the record of a job that is to be enqueued (``FollowUps.record``).
+            retry: The job's retry policy as JSON text.
+        """
         self.job_id = job_id
         self.task = task
         self.queue = queue
@@ -60,7 +86,11 @@ class Context:
         self.token = token
         self.cancelled = cancelled or threading.Event()
         self.lines: list[tuple[str, str]] = []
+        self.follow_ups: list[dict[str, Any]] = []
         self._report = report
+        self._follow_up = follow_up
+        self._follow_up_bytes = 0
+        self._retry = retry
         self._log: Any = None
         self._ends, self.deadline = _ends_after(timeout_seconds)
 
@@ -78,6 +108,19 @@ class Context:
                 attempt=self.attempt,
             )
         return self._log  # type: ignore[no-any-return]  # structlog's lazy proxy is untyped
+
+    @property
+    def max_attempts(self) -> int:
+        """How often the job may fail in all; its policy may give up earlier."""
+        try:
+            return RetryPolicy.from_json(self._retry).max_retries + 1
+        except ValueError:  # a policy that cannot be read is none
+            return 1
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a failure now is final for want of further retries."""
+        return self.attempt >= self.max_attempts
 
     def progress(self, value: Any) -> None:
         """Shows ``value`` (what JSON can carry) as the job's progress while it runs.
@@ -133,6 +176,70 @@ class Context:
                 f"{MAX_LINE_CHARACTERS} characters; return the rest as its result."
             )
         self.lines.append((name, line))
+
+    def enqueue(
+        self,
+        task: str | Callable[..., Any],
+        payload: Mapping[str, Any] | None = None,
+        *,
+        queue: str | None = None,
+        delay: float | timedelta | None = None,
+        expires_at: datetime | None = None,
+        timeout: float | timedelta | None = None,
+        retry: RetryPolicy | int | Sequence[float] | None = None,
+        tags: Sequence[str] = (),
+    ) -> str:
+        """Enqueues a follow-up job, which is stored in one step with the success of this one.
+
+        If this run fails, is cancelled or dies, there is no such job; the next run enqueues its
+        own, under other ids. What is left out comes from the task.
+
+        Args:
+            task: A function made with ``@task``, or a task's name.
+            payload: What that task takes; checked now where this process has the task.
+            queue: Where the job waits. Required for a task that only other workers have.
+            delay: Seconds or a ``timedelta``, from the success of this job.
+            expires_at: When it is pointless to start the job (with a zone).
+            timeout: Seconds or a ``timedelta`` that one attempt may take.
+            retry: As in ``@task``.
+            tags: Up to 20 words that the job carries.
+
+        Returns:
+            The id that the job will have.
+
+        Raises:
+            UnknownTaskError: No task of that name is declared here, and no queue is given.
+            InvalidPayloadError: The payload does not fit.
+            ConfigurationError: An option cannot work, or no ``jobyard-worker`` runs this.
+            ValueError: There are too many, or they are too large.
+        """
+        if self._follow_up is None:
+            raise ConfigurationError(
+                "Follow-up jobs are stored together with a job's success, which only "
+                "jobyard-worker can: let it run this task."
+            )
+        record = self._follow_up(
+            task,
+            payload or {},
+            queue=queue,
+            delay=delay,
+            expires_at=expires_at,
+            timeout=timeout,
+            retry=retry,
+            tags=tags,
+        )
+        self._take(record)
+        return str(record["id"])
+
+    def _take(self, record: dict[str, Any]) -> None:
+        size = self._follow_up_bytes + len(record["payload"].encode())
+        if len(self.follow_ups) >= MAX_FOLLOW_UPS or size > MAX_FOLLOW_UP_BYTES:
+            raise ValueError(
+                f"A job enqueues at most {MAX_FOLLOW_UPS} others, with payloads of at most "
+                f"{MAX_FOLLOW_UP_BYTES // 1024**2} MiB together: let one of them enqueue the rest."
+            )
+        self._follow_up_bytes = size
+        self.follow_ups.append(record)
 
 
 def _ends_after(timeout_seconds: float | None) -> tuple[float | None, datetime | None]:

@@ -25,11 +25,12 @@ class UnknownTaskError(JobyardError):
         nearest: Declared names that look like it, best first.
     """
 
-    def __init__(self, name: str, nearest: tuple[str, ...] = ()) -> None:
+    def __init__(self, name: str, nearest: tuple[str, ...] = (), advice: str = "") -> None:
         self.name = name
         self.nearest = nearest
-        hint = f" Did you mean {', '.join(nearest)}?" if nearest else ""
-        super().__init__(f"No task named {name!r} is declared.{hint}")
+        hint = f"Did you mean {', '.join(nearest)}?" if nearest else ""
+        parts = (f"No task named {name!r} is declared.", hint, advice)
+        super().__init__(" ".join(filter(None, parts)))
 
 
 class InvalidPayloadError(JobyardError):

@@ -26,6 +26,7 @@ class Order:
     queue: str | None = None
     delay_seconds: float | None = None
     run_at: datetime | None = None
+    expires_at: datetime | None = None
     timeout_seconds: int | None = None
     result_ttl_seconds: int | None = None
     failure_ttl_seconds: int | None = None
@@ -49,6 +50,7 @@ def submission_of(order: Order, task: TaskRecord) -> Submission:
         retry=_retry(task) if order.retry is None else order.retry,
         delay_seconds=order.delay_seconds,
         run_at=order.run_at,
+        expires_at=order.expires_at,
         meta=order.meta,
         tags=order.tags,
         description=order.description or order.task,

@@ -150,7 +150,7 @@ def task(
 
     def declare(function: Callable[..., Any]) -> Any:
         wire_name = _name(function, name)
-        options = _Options(wire_name)
+        options = Options(wire_name)
         made = Task(
             name=wire_name,
             function=function,
@@ -189,18 +189,28 @@ def _name(function: Callable[..., Any], name: str | None) -> str:
 
 
 @dataclass(frozen=True)
-class _Options:
-    """Reads the options of one declaration."""
+class Options:
+    """Reads the options of one declaration, or of one job; ``task`` is named in its errors."""
 
     task: str
 
     def queue(self, queue: str | None) -> str | None:
+        """A queue's name.
+
+        Raises:
+            ConfigurationError: It is malformed.
+        """
         try:
             return None if queue is None else check_name(queue, "queue")
         except (ValueError, TypeError) as error:
-            raise self._wrong(str(error)) from None
+            raise self.wrong(str(error)) from None
 
     def retry(self, retry: Retry | None) -> RetryPolicy:
+        """The policy that a number, delays or a policy mean.
+
+        Raises:
+            ConfigurationError: They mean none.
+        """
         if isinstance(retry, RetryPolicy):
             return retry
         try:
@@ -211,23 +221,29 @@ class _Options:
             if isinstance(retry, Sequence) and not isinstance(retry, str):
                 return RetryPolicy.fixed(*retry)
         except ValidationError as error:
-            raise self._wrong(f"retry={retry!r}: {error.errors()[0]['msg']}") from None
-        raise self._wrong(
+            raise self.wrong(f"retry={retry!r}: {error.errors()[0]['msg']}") from None
+        raise self.wrong(
             f"retry={retry!r}: give a number of retries, a list of delays in seconds, "
             "or a RetryPolicy"
         )
 
     def seconds(self, option: str, value: Duration | None) -> int | None:
+        """Whole seconds, rounded up.
+
+        Raises:
+            ConfigurationError: The value is no time, or not a sensible one.
+        """
         if value is None:
             return None
         seconds = value.total_seconds() if isinstance(value, timedelta) else value
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-            raise self._wrong(f"{option}={value!r}: give seconds or a timedelta")
+            raise self.wrong(f"{option}={value!r}: give seconds or a timedelta")
         if not 0 < seconds <= MAX_SECONDS:
-            raise self._wrong(f"{option}={value!r}: give more than 0 and at most ten years")
+            raise self.wrong(f"{option}={value!r}: give more than 0 and at most ten years")
         return math.ceil(seconds)
 
-    def _wrong(self, message: str) -> ConfigurationError:
+    def wrong(self, message: str) -> ConfigurationError:
+        """The error that says so, and of which task."""
         return ConfigurationError(f"Task {self.task!r}: {message}.")
 
 

@@ -15,6 +15,9 @@ from pydantic_core import from_json, to_json
 
 from jobyard.context import Context
 from jobyard.errors import InvalidPayloadError, ResultNotStorableError
+from jobyard.follow_ups import FollowUps
+from jobyard.registry import Registry
+from jobyard.settings import Settings
 from jobyard.task import Task, separate_declarations
 
 __all__ = [
@@ -26,6 +29,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobyard.retry import RetryPolicy
     from jobyard.task import TaskFunction
 
 
@@ -46,6 +52,7 @@ class RecordingContext(Context):
         queue: str = "default",
         attempt: int = 1,
         timeout_seconds: float | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self.progress_values: list[Any] = []
         super().__init__(
@@ -56,7 +63,14 @@ class RecordingContext(Context):
             token="token-under-test",  # noqa: S106 - the id of a delivery, not a secret
             timeout_seconds=timeout_seconds,
             report=lambda text: self.progress_values.append(from_json(text)),
+            follow_up=_follow_up,
+            retry=retry.to_json() if retry else b"",
         )
+
+    @property
+    def enqueued(self) -> list[tuple[str, dict[str, Any]]]:
+        """Task and payload of each job that was enqueued, in order; ``follow_ups`` has the rest."""
+        return [(record["task"], from_json(record["payload"])) for record in self.follow_ups]
 
     def journal_lines(self, name: str) -> list[str]:
         """The lines left in one journal."""
@@ -93,7 +107,7 @@ def run(
     arguments = task.payload.bind(payload or {})
     if task.payload.context_parameter is not None:
         arguments[task.payload.context_parameter] = context or RecordingContext(
-            task=task.name, queue=task.queue or "default", attempt=attempt
+            task=task.name, queue=task.queue or "default", attempt=attempt, retry=task.retry
         )
     called = task.function(**arguments)
     result = asyncio.run(called) if task.is_async else called
@@ -121,6 +135,10 @@ def assert_retries_after(task: Task | TaskFunction[..., Any], *delays_seconds: f
     found = [task.retry.delay_seconds(retry, lambda: 0.5) for retry in range(1, count + 1)]
     if found != list(delays_seconds):
         raise AssertionError(f"{task.name} retries after {found}, not {list(delays_seconds)}")
+
+
+def _follow_up(task: object, payload: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    return FollowUps(Registry(), Settings.load()).record(task, payload, **options)
 
 
 def _task_of(task: Task | TaskFunction[..., Any]) -> Task:

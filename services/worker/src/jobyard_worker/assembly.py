@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobyard.follow_ups import FollowUps
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.execution import Execution
 from jobyard_worker.executors.isolated import Isolated
@@ -34,6 +35,7 @@ def assemble(
         Isolated(progress.report),
         crash_budget=settings.crash_budget,
         report=progress.report,
+        follow_ups=FollowUps(registry, settings),
     )
     executor = ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)
     listener = Listener(store, settings.queues, wake)

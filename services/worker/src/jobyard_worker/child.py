@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pydantic_core import from_json, to_json
 
 from jobyard.context import Context
+from jobyard.follow_ups import FollowUps
 from jobyard.observability.logging import configure_logging
 from jobyard.registry import discover
 from jobyard.settings import Settings
@@ -54,14 +55,18 @@ def _run(order: dict[str, Any], report: Callable[[bytes], object]) -> dict[str, 
     sys.path[:] = order["path"]
     settings = Settings.load()
     configure_logging("worker", settings)
-    task = discover(settings.task_modules).get(order["task"])
-    context = _context(order, report)
+    registry = discover(settings.task_modules)
+    task = registry.get(order["task"])
+    context = _context(order, report, FollowUps(registry, settings))
     value = invoke(task, order["payload"], context, Coroutines())
     lines = [(entry.journal, entry.line) for entry in journal_of(context)]
-    return {"result": result_json(task.name, value).decode(), "journal": lines}
+    result = result_json(task.name, value).decode()
+    return {"result": result, "journal": lines, "follow_ups": context.follow_ups}
 
 
-def _context(order: dict[str, Any], report: Callable[[bytes], object]) -> Context:
+def _context(
+    order: dict[str, Any], report: Callable[[bytes], object], follow_ups: FollowUps
+) -> Context:
     return Context(
         job_id=order["id"],
         task=order["task"],
@@ -70,6 +75,8 @@ def _context(order: dict[str, Any], report: Callable[[bytes], object]) -> Contex
         token=order["token"],
         timeout_seconds=order["timeout_seconds"],
         report=report,
+        follow_up=follow_ups.record,
+        retry=order["retry"].encode(),
     )
 
 

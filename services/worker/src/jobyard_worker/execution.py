@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from jobyard.context import Context
 from jobyard.errors import JobCanceledError, ResultNotStorableError
+from jobyard.follow_ups import submissions_of
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
 from jobyard.store.records import JournalEntry, Succeeded
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from jobyard.follow_ups import FollowUps
     from jobyard.registry import Registry
     from jobyard.store.data import JobData
     from jobyard.store.records import Settlement
@@ -52,9 +54,11 @@ class Execution:
         *,
         crash_budget: int,
         report: Callable[[Delivery], None],
+        follow_ups: FollowUps,
     ) -> None:
         """``report`` is told that a delivery has new progress."""
         self._registry = registry
+        self._follow_ups = follow_ups
         self._isolation = isolation
         self._crash_budget = crash_budget
         self._report = report
@@ -104,6 +108,7 @@ class Execution:
             ended=ended,
             result=result_json(task.name, value),
             journal=journal_of(context),
+            follow_ups=submissions_of(context.follow_ups) if context else (),
         )
 
     def _context(self, delivery: Delivery, task: Task) -> Context:
@@ -121,6 +126,8 @@ class Execution:
             timeout_seconds=limit_of(job.timeout_seconds),
             cancelled=delivery.cancel_event(),
             report=keep,
+            follow_up=self._follow_ups.record,
+            retry=job.retry,
         )
 
 

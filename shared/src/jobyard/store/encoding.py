@@ -111,6 +111,8 @@ def _fields(job: Submission) -> list[Any]:
         "result_ttl", job.result_ttl_seconds,
         "failure_ttl", job.failure_ttl_seconds,
     ]  # fmt: skip
+    if job.expires_at is not None:
+        fields += ["expires_at", milliseconds(job.expires_at)]
     if job.retry:
         fields += ["retry", job.retry]
     if job.meta:

@@ -27,7 +27,8 @@ class Idempotency:
 class Submission:
     """A job to be stored. ``payload`` and ``retry`` are JSON text; times in seconds.
 
-    At most one of ``delay_seconds`` (from the server's now) and ``run_at`` (aware) is set.
+    At most one of ``delay_seconds`` (from the server's now) and ``run_at`` (aware) is set. A job
+    that has not started by ``expires_at`` (aware) never does.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Submission:
     retry: bytes = b""
     delay_seconds: float | None = None
     run_at: datetime | None = None
+    expires_at: datetime | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     tenant: str = ""
@@ -127,10 +129,11 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded(Settlement):
-    """The task returned; ``result`` is JSON text."""
+    """The task returned; ``result`` is JSON text. ``follow_ups`` are stored in the same step."""
 
     result: bytes
     journal: tuple[JournalEntry, ...] = ()
+    follow_ups: tuple[Submission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

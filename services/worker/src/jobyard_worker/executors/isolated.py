@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from jobyard.errors import JobTimeoutError
+from jobyard.follow_ups import submissions_of
 from jobyard.store.records import ErrorInfo, JournalEntry, Succeeded
 from jobyard_worker.execution import limit_of
 from jobyard_worker.outcome import Ending, Verdict, ending_from, ending_of
@@ -139,6 +140,7 @@ def _order(delivery: Delivery, data: JobData) -> bytes:
             "timeout_seconds": limit_of(job.timeout_seconds),
             "task": data.task,
             "payload": data.payload,
+            "retry": job.retry.decode(errors="replace"),
             "path": sys.path,
         }
     )
@@ -160,6 +162,7 @@ def _end(
         ended=ended,
         result=last["result"].encode(),
         journal=tuple(JournalEntry(name, line) for name, line in last["journal"]),
+        follow_ups=submissions_of(last["follow_ups"]),
     )
 
 
