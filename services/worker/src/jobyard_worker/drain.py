@@ -7,6 +7,7 @@ from dataclasses import dataclass
 _MARGIN_SECONDS = 5.0
 _SHORT_GRACE_SECONDS = 10.0
 _LAST_SECONDS = 1.0
+_LAST_SHARE = 4
 _ASK_SECONDS = 2.0
 
 
@@ -30,8 +31,9 @@ class Drain:
 
     @property
     def leave_at(self) -> float:
-        """The last moment at which the process is still here."""
-        return max(self.let_go_at, self.since + self.grace_seconds - _LAST_SECONDS)
+        """The last moment at which the process is still here; a short grace leaves some too."""
+        last_seconds = min(_LAST_SECONDS, self.grace_seconds / _LAST_SHARE)
+        return self.since + self.grace_seconds - last_seconds
 
     def may_run(self, now: float) -> bool:
         """Whether what runs may go on."""
