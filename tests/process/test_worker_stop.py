@@ -38,7 +38,7 @@ def state_of(store: Store, job_id: str) -> State:
     return job.state
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_an_idle_worker_leaves_at_once_and_is_forgotten(
     services: Services, store: Store, number: signal.Signals
 ) -> None:

@@ -157,7 +157,7 @@ def main() -> None:
 
 def _ignore_signals() -> None:
     """Signals to the group are the worker's business; the keeper leaves after it."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 

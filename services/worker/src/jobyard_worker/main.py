@@ -18,7 +18,7 @@ _WRONG_SETTINGS = 2
 
 
 def main() -> None:
-    """Works until SIGTERM or SIGINT; exit code 2 and one line when a setting is wrong."""
+    """Works until SIGTERM, SIGINT or SIGQUIT; exit code 2 and one line when a setting is wrong."""
     _read_arguments()
     signals = StopSignals()
     try:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT ask for a stop. The handlers set a flag, and nothing else."""
+"""SIGTERM, SIGINT and SIGQUIT ask for a stop. The handlers set a flag, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NUMBERS = (signal.SIGTERM, signal.SIGINT)
+_NUMBERS = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGQUIT") if hasattr(signal, name)
+]
+"""The third, from Ctrl-\\ or as a container's stop signal, would else end the process at once."""
 
 
 class StopSignals:
