@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FIELDS = {
     "id", "task", "queue", "state", "payload", "result", "error", "attempts", "progress", "tags",
-    "created_at", "scheduled_for", "started_at", "ended_at",
+    "created_at", "scheduled_for", "expires_at", "started_at", "ended_at",
 }  # fmt: skip
 
 
@@ -103,6 +103,27 @@ def test_run_at_is_kept_as_that_instant(api: httpx.Client) -> None:
 
     assert job["scheduled_for"] == "2031-05-06T10:00:00Z"
     assert read(api, job["id"])["scheduled_for"] == "2031-05-06T10:00:00Z"
+
+
+def test_expires_at_is_kept_as_that_instant(api: httpx.Client) -> None:
+    job = submit(api, expires_at="2031-05-06T12:00:00.123987+02:00")
+
+    assert job["expires_at"] == "2031-05-06T10:00:00.123000Z"
+    assert read(api, job["id"])["expires_at"] == job["expires_at"]
+
+
+def test_a_job_without_a_word_about_it_never_expires(api: httpx.Client) -> None:
+    assert submit(api)["expires_at"] is None
+
+
+def test_a_retry_policy_of_a_job_wins_over_the_tasks(api: httpx.Client, store: Store) -> None:
+    policy = {"max_retries": 3, "give_up_on": ["ValueError"], "total_seconds": 60.0}
+
+    job = submit(api, retry=policy)
+
+    record = store.run(calls.read(job["id"]))
+    assert record is not None
+    assert record.retry == policy
 
 
 @pytest.mark.parametrize("moment", ["1999-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])

@@ -49,6 +49,7 @@ def job_of_submission(submission: records.Submission, state: State) -> Job:
         tags=list(submission.tags),
         created_at=now,
         scheduled_for=_due(submission, now),
+        expires_at=submission.expires_at,
         started_at=None,
         ended_at=None,
     )

@@ -30,6 +30,7 @@ MAX_BATCH = 100
 MAX_DELAY_SECONDS = 10 * 366 * 86_400
 MAX_TTL_SECONDS = 366 * 86_400
 MAX_TIMEOUT_SECONDS = 7 * 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _text_only(value: Any) -> Any:
@@ -63,6 +64,9 @@ class JobRequest(BaseModel):
     run_at: Moment | None = Field(
         None, description="Run at this time (RFC 3339 with offset); at once when it is past"
     )
+    expires_at: Moment | None = Field(
+        None, description="Pointless later: not started by then, it ends as expired (RFC 3339)"
+    )
     timeout_seconds: int | None = Field(None, strict=True, ge=1, le=MAX_TIMEOUT_SECONDS)
     result_ttl_seconds: Seconds | None = Field(
         None, description="How long a job that succeeded stays readable"
@@ -73,17 +77,33 @@ class JobRequest(BaseModel):
     retry: RetryPolicy | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=20)
 
-    @field_validator("run_at")
+    @field_validator("run_at", "expires_at")
     @classmethod
     def _near(cls, value: datetime | None) -> datetime | None:
         if value and value > datetime.now(UTC) + timedelta(seconds=MAX_DELAY_SECONDS):
             raise ValueError("is more than ten years ahead")
         return value
 
+    @field_validator("expires_at")
+    @classmethod
+    def _as_stored(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        if value < _EPOCH:
+            raise ValueError("is before 1970")
+        value = value.astimezone(UTC)
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
     @model_validator(mode="after")
     def _one_time(self) -> JobRequest:
         if self.delay_seconds is not None and self.run_at is not None:
             raise ValueError("give delay_seconds or run_at, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _due_before_it_expires(self) -> JobRequest:
+        if self.run_at and self.expires_at and self.run_at >= self.expires_at:
+            raise ValueError("expires_at must be later than run_at")
         return self
 
     def order(self, idempotency: Idempotency | None) -> Order:
@@ -94,6 +114,7 @@ class JobRequest(BaseModel):
             queue=self.queue,
             delay_seconds=self.delay_seconds,
             run_at=self.run_at,
+            expires_at=self.expires_at,
             timeout_seconds=self.timeout_seconds,
             result_ttl_seconds=self.result_ttl_seconds,
             failure_ttl_seconds=self.failure_ttl_seconds,
@@ -155,6 +176,7 @@ class Job(_Answer):
     tags: list[str]
     created_at: datetime | None
     scheduled_for: datetime | None
+    expires_at: datetime | None = Field(description="Not started by then, it never is")
     started_at: datetime | None
     ended_at: datetime | None
 

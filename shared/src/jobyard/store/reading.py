@@ -84,6 +84,7 @@ def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRe
         created_at=_time(fields.get(b"created_at")),
         enqueued_at=_time(fields.get(b"enqueued_at")),
         scheduled_for=_moment(due),
+        expires_at=_milliseconds(fields.get(b"expires_at")),
         started_at=_time(fields.get(b"started_at")),
         ended_at=_time(fields.get(b"ended_at")),
         timeout_seconds=_number(fields.get(b"timeout", b"")),
@@ -237,6 +238,11 @@ def _moment(text: bytes | None) -> datetime | None:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _milliseconds(text: bytes | None) -> datetime | None:
+    number = _number(text or b"")
+    return None if number is None else _moment(b"%f" % (number / 1000))
 
 
 def _time(text: bytes | None) -> datetime | None:

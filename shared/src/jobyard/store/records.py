@@ -270,6 +270,7 @@ class JobRecord:
     created_at: datetime | None
     enqueued_at: datetime | None
     scheduled_for: datetime | None
+    expires_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     timeout_seconds: float | None
