@@ -180,9 +180,8 @@ def test_result_error_and_attempts_are_shown(api: httpx.Client, store: Store) ->
     assert failed["error"] == {"type": "ValueError", "message": "no", "traceback": "Traceback …"}
     assert retrying["state"] == "retrying"
     attempts = api.get(f"/v1/jobs/{bad}/attempts").json()["attempts"]
-    assert [(attempt["outcome"], attempt["worker"]) for attempt in attempts] == [
-        ("failed", "tester")
-    ]
+    shown = [(one["outcome"], one["attempt"], one["worker"]) for one in attempts]
+    assert shown == [("failed", 1, "tester")]
 
 
 def test_a_waiting_job_is_cancelled_and_cannot_be_again(api: httpx.Client) -> None:

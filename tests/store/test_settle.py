@@ -157,6 +157,42 @@ def test_the_crash_that_uses_up_the_budget_makes_a_dead_letter(yard: Yard) -> No
     verify(yard.client, yard.keys)
 
 
+def test_the_history_tells_attempts_and_crashes_apart(yard: Yard) -> None:
+    yard.submit("j1")
+    yard.join("w1")
+    for attempt, kind in [(1, "retrying"), (2, "crashed"), (2, "retrying"), (3, "succeeded")]:
+        [claimed] = yard.claim()
+        more: dict[str, Any] = {"delay_seconds": 0} if kind == "retrying" else {}
+        yard.settle(kind, claimed, attempt=attempt, **more)
+
+    record = yard.read("j1")
+    assert (record.attempts, record.crashes, record.deliveries) == (3, 1, 4)
+    assert [(one.outcome, one.attempt) for one in record.history] == [
+        ("succeeded", 3),
+        ("retried", 2),
+        ("crashed", 2),
+        ("retried", 1),
+    ]
+    assert all(one.error == BOOM for one in record.history[1:])
+    assert all(one.worker == "w1" and one.started_at and one.ended_at for one in record.history)
+
+
+def test_a_long_history_keeps_the_last_ten_and_the_right_numbers(yard: Yard) -> None:
+    yard.submit("j1")
+    yard.join("w1")
+    for attempt in range(1, 13):
+        [claimed] = yard.claim()
+        assert claimed.attempts == attempt - 1
+        yard.settle("retrying", claimed, attempt=attempt, delay_seconds=0)
+    [claimed] = yard.claim()
+
+    yard.settle("failed", claimed, attempt=13)
+
+    record = yard.read("j1")
+    assert record.attempts == 13
+    assert [one.attempt for one in record.history] == [13, 12, 11, 10, 9, 8, 7, 6, 5, 4]
+
+
 def test_a_retry_clears_the_suspicion(yard: Yard) -> None:
     [claimed] = yard.claim_new("j1")
     yard.settle("crashed", claimed)

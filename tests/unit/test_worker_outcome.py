@@ -77,7 +77,7 @@ def test_a_failure_is_retried_with_the_delay_of_its_number() -> None:
     settlement = end_as(Verdict.FAILED, job)
 
     assert isinstance(settlement, Retrying)
-    assert settlement.delay_seconds == 2
+    assert (settlement.delay_seconds, settlement.attempt) == (2, 2)
 
 
 def test_a_failure_beyond_the_retries_is_final() -> None:

@@ -206,6 +206,9 @@ class Attempt(_Answer):
     """How one attempt ended."""
 
     outcome: str
+    attempt: int | None = Field(
+        description="Its number, from 1; a crash has that of the attempt which it cut short"
+    )
     started_at: datetime | None
     ended_at: datetime | None
     worker: str

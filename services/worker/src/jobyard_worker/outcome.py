@@ -114,7 +114,13 @@ def settlement_of(
     job: Claimed, ending: Ending, *, crash_budget: int, random: Callable[[], float]
 ) -> Settlement:
     """What the store is told; the retry policy that came with the job decides on a retry."""
-    facts = _Facts(id=job.id, token=job.token, started=ending.started, ended=ending.ended)
+    facts = _Facts(
+        id=job.id,
+        token=job.token,
+        started=ending.started,
+        ended=ending.ended,
+        attempt=job.attempts + 1,
+    )
     match ending.verdict:
         case Verdict.CANCELED:
             return Canceled(**facts)
@@ -136,6 +142,7 @@ class _Facts(TypedDict):
     token: str
     started: float
     ended: float
+    attempt: int
 
 
 def _retry_delay(job: Claimed, ending: Ending, random: Callable[[], float]) -> float | None:

@@ -55,9 +55,10 @@ def settlement(ended: Settlement, now: float) -> list[Any]:
 
 def rq_settlement(ended: RQEnded, now: float) -> list[Any]:
     """``id token kind started-ago-ms ended-ago-ms value-field value error number …``."""
-    problem = _problem(ended.error) if ended.error else (b"", b"")
+    is_crash = ended.kind == "crashed"
+    problem = _problem(ended.error, is_crash=is_crash) if ended.error else (b"", b"")
     is_returned = ended.error is None
-    number = ended.budget if ended.kind == "crashed" else round(ended.delay_seconds * 1000)
+    number = ended.budget if is_crash else round(ended.delay_seconds * 1000)
     changed = [part for pair in ended.fields.items() for part in pair]
     return [
         ended.id,
@@ -136,19 +137,28 @@ def _kind(ended: Settlement) -> _Encoded:
             lines = [part for entry in outcome.journal for part in (entry.journal, entry.line)]
             return "succeeded", b64encode(outcome.result), b"", 0, lines
         case Failed():
-            return "failed", *_problem(outcome.error), 0, []
+            return "failed", *_problem(outcome.error, outcome.attempt), 0, []
         case Retrying():
-            return "retrying", *_problem(outcome.error), round(outcome.delay_seconds * 1000), []
+            delay_ms = round(outcome.delay_seconds * 1000)
+            return "retrying", *_problem(outcome.error, outcome.attempt), delay_ms, []
         case Canceled():
             return "canceled", b"", b"", 0, []
         case Crashed():
-            return "crashed", *_problem(outcome.error), outcome.budget, []
+            problem = _problem(outcome.error, outcome.attempt, is_crash=True)
+            return "crashed", *problem, outcome.budget, []
         case _:
             assert_never(outcome)
 
 
-def _problem(error: ErrorInfo) -> tuple[bytes, bytes]:
-    """The traceback as RQ's results keep it, and type and message as JSON."""
+def _problem(
+    error: ErrorInfo, attempt: int | None = None, *, is_crash: bool = False
+) -> tuple[bytes, bytes]:
+    """The traceback as RQ's results keep it; type, message and whose attempt it was as JSON."""
     text = error.traceback or f"{error.type}: {error.message}"
     packed = b64encode(zlib.compress(text.encode(errors="replace"), 1))
-    return packed, json.dumps({"type": error.type, "message": error.message}).encode()
+    said: dict[str, Any] = {"type": error.type, "message": error.message}
+    if attempt is not None:
+        said["attempt"] = attempt
+    if is_crash:
+        said["crashed"] = True
+    return packed, json.dumps(said).encode()

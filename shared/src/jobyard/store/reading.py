@@ -27,6 +27,9 @@ from jobyard.store.records import (
 _OUTCOMES = {1: "succeeded", 2: "failed", 3: "canceled", 4: "retried", 5: "failed"}
 """``rq.results.Result.Type``."""
 
+_LAST = frozenset({1, 3})
+"""Types of an end that no other attempt follows, and that say no number."""
+
 _MAX_TRACEBACK_BYTES = 1024 * 1024
 
 
@@ -57,10 +60,10 @@ def delivery(member: bytes) -> tuple[str, str]:
 def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRecord:
     """A job from its hash, its due time and the last of its results (newest first)."""
     fields = _mapping(flat)
-    history = tuple(_attempt(_mapping(row[1])) for row in results)
     data = _data(fields)
     status = _status(fields)
     attempts = _whole(fields.get(b"attempts", b"")) or 0
+    history = _history(results, attempts)
     newest = _mapping(results[0][1]) if results else {}
     return JobRecord(
         id=job_id,
@@ -143,10 +146,21 @@ def task(text: bytes) -> TaskRecord | None:
         return None
 
 
-def _attempt(fields: dict[bytes, bytes]) -> Attempt:
+def _history(results: list[Any], attempts: int) -> tuple[Attempt, ...]:
+    """The newest row may be the end without an error, which no other attempt followed."""
+    newest = attempts or None
+    return tuple(
+        _attempt(_mapping(row[1]), None if index else newest) for index, row in enumerate(results)
+    )
+
+
+def _attempt(fields: dict[bytes, bytes], if_last: int | None) -> Attempt:
     kind = _whole(fields.get(b"type", b"")) or 2
+    said = _object(fields.get(b"error"))
+    number = said.get("attempt", if_last if kind in _LAST else None)
     return Attempt(
-        outcome=_OUTCOMES.get(kind, "failed"),
+        outcome="crashed" if said.get("crashed") else _OUTCOMES.get(kind, "failed"),
+        attempt=number if isinstance(number, int) else None,
         started_at=_moment(fields.get(b"execution_started_at")),
         ended_at=_moment(fields.get(b"execution_ended_at")),
         worker=_text(fields, b"worker_name"),

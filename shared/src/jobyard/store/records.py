@@ -119,12 +119,17 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """How one delivery ended. ``started`` and ``ended`` are this process's ``time.monotonic()``."""
+    """How one delivery ended. ``started`` and ``ended`` are this process's ``time.monotonic()``.
+
+    ``attempt`` is the number that the run had, 1 for the first; a crash has the number of the
+    attempt that it cut short.
+    """
 
     id: str
     token: str
     started: float
     ended: float
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,9 +237,14 @@ class CancelOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How one attempt of a job ended (newest first in ``JobRecord.history``)."""
+    """How one attempt of a job ended (newest first in ``JobRecord.history``).
+
+    ``attempt`` is its number, as the task was told; None where it is not known (jobs of plain RQ
+    code, and what was no attempt at all).
+    """
 
     outcome: str
+    attempt: int | None
     started_at: datetime | None
     ended_at: datetime | None
     worker: str
