@@ -39,6 +39,7 @@ import asyncio
 import time
 
 from jobyard import task
+from peers import clock
 
 
 @task
@@ -47,9 +48,9 @@ def bench_noop() -> None:
 
 
 @task
-def bench_clock() -> int:
-    """The machine's clock at the first line."""
-    return time.monotonic_ns()
+def bench_stamp() -> None:
+    """Sends its clock."""
+    clock.stamp()
 
 
 @task
@@ -74,6 +75,8 @@ class Lab:
         self.server = StoreServer(Engine.VALKEY, options={**kept, **(options or {})})
         self._folder = tempfile.TemporaryDirectory(prefix="jobyard-bench-")
         self.folder = Path(self._folder.name)
+        self.clock = str(self.folder / "clock")
+        """The socket to which tasks send their clock."""
 
     def __enter__(self) -> Self:
         (self.folder / "bench_tasks.py").write_text(TASKS)

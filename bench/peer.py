@@ -26,7 +26,7 @@ class Peer:
         self._scripts: Path = scripts_of(self.name)
         self._env = {
             "BENCH_URL": lab.server.url,
-            "BENCH_CLOCK": str(lab.folder / "clock"),
+            "BENCH_CLOCK": lab.clock,
             "BENCH_WAY": way,
         }
         self._about: dict[str, Any] = json.loads(self._run("describe", 0))

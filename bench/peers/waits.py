@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,10 +18,17 @@ _PAUSE_SECONDS = (0.01, 0.03)
 with anybody's polling."""
 
 
-def waits(submit: Callable[[], object], jobs: int) -> list[float]:
-    """Milliseconds from before ``submit`` to the first line of the task that sends its clock."""
+def waits(submit: Callable[[], object], jobs: int, clock: str) -> list[float]:
+    """Milliseconds from before ``submit`` to the first line of the task.
+
+    Args:
+        submit: Stores a job whose task sends its clock to the socket.
+        jobs: How many are measured, after a few that are not.
+        clock: Path of the socket, which is made anew.
+    """
+    Path(clock).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(os.environ["BENCH_CLOCK"])
+        receiver.bind(clock)
         receiver.settimeout(_FIRST_SECONDS)
         return [_wait(receiver, submit) for _ in range(jobs + _WARM_JOBS)][_WARM_JOBS:]
 
