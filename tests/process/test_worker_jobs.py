@@ -65,6 +65,31 @@ def test_retries_end_with_the_attempt_that_succeeds(
     assert (job.state, job.result, job.attempts) == (State.SUCCEEDED, 3, 3)
 
 
+@pytest.mark.parametrize("task", ["asks_again", "asks_again_isolated"])
+def test_a_task_says_itself_when_it_is_tried_again(
+    worker: Service, store: Store, task: str
+) -> None:
+    retry = RetryPolicy.fixed(3600, 3600, give_up_on=[Exception]).to_json()
+
+    job = ended(store, submit(store, task, retry=retry))
+
+    assert (job.state, job.result, job.attempts) == (State.SUCCEEDED, 3, 3)
+    assert [one.attempt for one in job.history] == [3, 2, 1]
+    assert job.history[2].error is not None
+    assert job.history[2].error.message == "not yet"
+
+
+@pytest.mark.parametrize("task", ["failer", "isolated_failer"])
+def test_an_error_of_a_class_that_is_given_up_on_is_final(
+    worker: Service, store: Store, task: str
+) -> None:
+    retry = RetryPolicy.fixed(3600, give_up_on=[Exception]).to_json()
+
+    job = ended(store, submit(store, task, retry=retry))
+
+    assert (job.state, job.attempts) == (State.FAILED, 1)
+
+
 @pytest.mark.parametrize(
     ("task", "payload", "type_", "words"),
     [

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from jobyard import Context, task
+from jobyard import Context, RetryAfter, task
 from support.ledger import append
 
 
@@ -53,6 +53,20 @@ def isolated_crasher(context: Context) -> None:
     """Kills its own process."""
     append("start", context.job_id, context.token, context.attempt)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task
+def asks_again(context: Context) -> int:
+    """Wants another attempt at once; returns the number of the last."""
+    if not context.is_last_attempt:
+        raise RetryAfter(0, reason="not yet")
+    return context.attempt
+
+
+@task(isolated=True)
+def asks_again_isolated(context: Context) -> int:
+    """The same, in a child."""
+    return asks_again(context)
 
 
 @task
