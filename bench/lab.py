@@ -110,11 +110,12 @@ class Lab:
         """Starts ``jobyard-worker`` with the tasks above, on ``QUEUE``."""
         return self.services.start("jobyard-worker", **env)
 
-    def submit(self, task: str, jobs: int, payload: bytes = b"{}", queue: str = QUEUE) -> None:
+    def submit(self, task: str, jobs: int, payload: bytes = b"{}", **options: Any) -> None:
         """Stores ``jobs`` jobs, in full calls."""
         for sent in range(0, jobs, calls.BATCH):
             number = min(calls.BATCH, jobs - sent)
-            self.store.run(calls.submit([submission(task, payload, queue) for _ in range(number)]))
+            batch = [submission(task, payload, **options) for _ in range(number)]
+            self.store.run(calls.submit(batch))
 
     def finished(self, queue: str = QUEUE) -> int:
         """Jobs whose result is stored."""
@@ -134,24 +135,26 @@ class Lab:
         }
 
 
-def submission(task: str, payload: bytes = b"{}", queue: str = QUEUE, **more: Any) -> Submission:
+def submission(task: str, payload: bytes = b"{}", **options: Any) -> Submission:
     """A job with the limits that the tasks' defaults have."""
-    return Submission(
-        id=new_id(),
-        task=task,
-        queue=queue,
-        payload=payload,
-        timeout_seconds=180,
-        result_ttl_seconds=86_400,
-        failure_ttl_seconds=604_800,
-        **more,
-    )
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "task": task,
+        "queue": QUEUE,
+        "payload": payload,
+        "timeout_seconds": 180,
+        "result_ttl_seconds": 86_400,
+        "failure_ttl_seconds": 604_800,
+    }
+    return Submission(**{**values, **options})
 
 
 def wait_until(
-    count: Callable[[], int], wanted: int, seconds: float = WAIT_SECONDS
+    count: Callable[[], int], wanted: int, poll: float = POLL_SECONDS, seconds: float = WAIT_SECONDS
 ) -> tuple[int, float]:
-    """Polls ``count`` until it is at least ``wanted``; what it said then, and the clock.
+    """Asks ``count`` every ``poll`` seconds until it is at least ``wanted``.
+
+    Returns what it said then, and the clock (``time.perf_counter``).
 
     Raises:
         TimeoutError: It is not after ``seconds``.
@@ -163,7 +166,7 @@ def wait_until(
             return found, now
         if now > deadline:
             raise TimeoutError(f"{found} of {wanted} after {seconds:.0f} s")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll)
 
 
 def print_versions(lab: Lab, *packages: str) -> None:
