@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,9 +33,11 @@ def test_a_claimed_job_is_running_and_held(yard: Yard) -> None:
     assert decode_data(claimed.data).payload == {"a": 1}
     assert json.loads(claimed.retry) == {"max_retries": 3}
     assert json.loads(claimed.meta) == {"m": 1}
-    assert (claimed.timeout_seconds, claimed.result_ttl_seconds) == (180, 3600)
+    assert (claimed.timeout_seconds, claimed.task) == (180, "noop")
     assert (claimed.attempts, claimed.deliveries, claimed.suspect) == (0, 1, False)
-    assert claimed.enqueued_at == record.enqueued_at
+    assert record.enqueued_at is not None
+    assert datetime.fromisoformat(claimed.enqueued_at.decode()) == record.enqueued_at
+    assert 0 <= claimed.wait_seconds <= claimed.age_seconds + 0.001 < 60
     assert (record.state, record.worker, record.deliveries) == (State.RUNNING, "w1", 1)
     assert record.started_at is not None
     assert yard.waiting() == []
@@ -233,6 +236,59 @@ def test_an_unreadable_record_is_put_aside_and_harms_no_other(yard: Yard, damage
     assert yard.quarantined() == {"broken"}
     assert yard.counters()["quarantined"] == 1
     assert yard.waiting() == []
+
+
+def test_a_job_past_its_expiry_ends_instead_of_starting(yard: Yard) -> None:
+    now = datetime.now(UTC)
+    yard.submit("late", expires_at=now - timedelta(seconds=1))
+    yard.submit("timely", expires_at=now + timedelta(hours=1))
+    yard.join("w1")
+
+    claimed = yard.claim()
+
+    assert [job.id for job in claimed] == ["timely"]
+    late = yard.read("late")
+    assert (late.state, late.started_at, late.attempts) == (State.EXPIRED, None, 0)
+    page = yard.store.run(calls.list_jobs("default", states=frozenset({State.EXPIRED})))
+    assert [job.id for job in page.jobs] == ["late"]
+    assert yard.store.run(calls.list_jobs("default", states=frozenset({State.CANCELED}))).jobs == ()
+    verify(yard.client, yard.keys)
+
+
+def test_a_record_of_a_newer_schema_is_left_as_it_is(yard: Yard) -> None:
+    yard.submit("new", "known")
+    yard.client.hset(yard.keys.job("new"), mapping={"schema": "2", "data": "of another kind"})
+    before = yard.client.hgetall(yard.keys.job("new"))
+    yard.join("w1")
+
+    claim = yard.store.run(calls.claim("w1", new_id(), ("default",), 5))
+
+    assert ([job.id for job in claim.jobs], claim.too_new) == (["known"], 1)
+    assert yard.client.hgetall(yard.keys.job("new")) == before
+    assert yard.waiting() == ["new"]
+
+
+def test_a_queue_with_a_foreign_key_is_passed_over_and_named(yard: Yard) -> None:
+    yard.submit("j1", queue="sound")
+    yard.client.set(yard.keys.queue("broken"), "text")
+    yard.join("w1")
+
+    claim = yard.store.run(calls.claim("w1", new_id(), ("broken", "sound"), 5))
+
+    assert ([job.id for job in claim.jobs], claim.broken) == (["j1"], ("broken",))
+
+
+@pytest.mark.parametrize("waiting", [(0,), (63,), (5, 31, 32, 63), tuple(range(64))])
+def test_of_many_queues_those_with_jobs_are_found_in_order(
+    yard: Yard, waiting: tuple[int, ...]
+) -> None:
+    for number in waiting:
+        yard.submit(f"j{number}", queue=f"q{number}")
+    yard.join("w1")
+
+    claimed = yard.claim(queues=tuple(f"q{number}" for number in range(64)), limit=100)
+
+    assert [job.queue for job in claimed] == [f"q{number}" for number in waiting]
 
 
 @pytest.mark.parametrize("field", ["deliveries", "attempts", "timeout", "result_ttl", "meta"])

@@ -11,7 +11,7 @@ import pytest
 from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.records import JournalEntry, Settled
-from support.builders import BOOM, KINDS, build_settlement
+from support.builders import BOOM, KINDS, build_settlement, build_submission
 from support.consistency import verify
 from support.keyspace import changed
 
@@ -39,6 +39,41 @@ def test_success_keeps_the_result_and_the_times(yard: Yard) -> None:
     assert abs(record.ended_at - record.started_at - timedelta(seconds=2)) < timedelta(seconds=0.01)
     assert abs(record.ended_at.timestamp() - (yard.now_ms() / 1000 - 1)) < 0.9
     verify(yard.client, yard.keys)
+
+
+def test_what_a_successful_job_enqueued_becomes_visible_with_its_end(yard: Yard) -> None:
+    [claimed] = yard.claim_new("j1")
+    children = (
+        build_submission(id="now", queue="low"),
+        build_submission(id="later", delay_seconds=60.0),
+    )
+
+    outcome = yard.settle("succeeded", claimed, follow_ups=children)
+
+    assert outcome is Settled.DONE
+    assert yard.read("now").state is State.QUEUED
+    assert yard.read("later").state is State.SCHEDULED
+    verify(yard.client, yard.keys)
+
+
+def test_what_a_stale_delivery_enqueued_never_becomes_visible(yard: Yard) -> None:
+    [claimed] = yard.claim_new("j1")
+    yard.leave()
+    yard.join("w1")
+
+    outcome = yard.settle("succeeded", claimed, follow_ups=(build_submission(id="child"),))
+
+    assert outcome is Settled.STALE
+    assert yard.store.run(calls.read("child")) is None
+
+
+def test_cancel_tells_how_the_job_ended(yard: Yard) -> None:
+    [claimed] = yard.claim_new("j1")
+
+    yard.settle("canceled", claimed, error=BOOM)
+
+    record = yard.read("j1")
+    assert (record.state, record.error) == (State.CANCELED, BOOM)
 
 
 def test_failure_keeps_the_error(yard: Yard) -> None:

@@ -39,7 +39,7 @@ def build_submission(**overrides: Any) -> Submission:
     return Submission(**{**values, **overrides})
 
 
-def build_claimed(token: str, **overrides: Any) -> Claimed:
+def build_claimed(token: str = "token", **overrides: Any) -> Claimed:
     """The delivery ``token`` of a job ``id-<token>`` of queue ``q``."""
     values: dict[str, Any] = {
         "id": f"id-{token}",
@@ -51,9 +51,12 @@ def build_claimed(token: str, **overrides: Any) -> Claimed:
         "deliveries": 1,
         "retry": b"",
         "suspect": False,
-        "result_ttl_seconds": 0,
         "meta": b"",
-        "enqueued_at": None,
+        "enqueued_at": b"",
+        "created_at": b"",
+        "task": "noop",
+        "result_ttl_seconds": 60,
+        "claimed_ms": 0,
     }
     return Claimed(**{**values, **overrides})
 

@@ -50,6 +50,7 @@ def renew(yard: Yard) -> Call[Any]:
 def claim(yard: Yard) -> Call[Any]:
     yard.submit("j1", "j2")
     yard.submit("j3", queue="low")
+    yard.submit("expired", expires_at=datetime(2026, 1, 1, tzinfo=UTC))
     yard.join("w1")
     return calls.claim("w1", NONCE, ("default", "low"), 10)
 
@@ -73,6 +74,15 @@ def settle_canceling(yard: Yard) -> Call[Any]:
 def settle_unkept(yard: Yard) -> Call[Any]:
     [claimed] = yard.claim_new("j1", result_ttl_seconds=0)
     return calls.settle("w1", [build_settlement("succeeded", claimed)])
+
+
+def settle_follow_ups(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1")
+    children = (
+        build_submission(id="child", queue="low"),
+        build_submission(id="later", delay_seconds=60.0),
+    )
+    return calls.settle("w1", [build_settlement("succeeded", claimed, follow_ups=children)])
 
 
 def settle_second_attempt(yard: Yard) -> Call[Any]:
@@ -171,6 +181,7 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "claim": claim,
     "settle succeeded": _settle("succeeded", journal=(JournalEntry("notes", "a line"),)),
     "settle succeeded and not kept": settle_unkept,
+    "settle succeeded with follow-ups": settle_follow_ups,
     "settle failed": _settle("failed"),
     "settle retrying": _settle("retrying"),
     "settle retrying at once": _settle("retrying", delay_seconds=0),

@@ -77,8 +77,8 @@ def test_a_claim_without_reply_is_repeated_as_it_was() -> None:
     assert third[2] == 3
 
 
-def test_a_full_claim_promises_more() -> None:
-    full = Claim((build_delivery("a").job,))
+def test_a_claim_may_promise_more() -> None:
+    full = Claim((build_delivery("a").job,), more=True)
     claimer = Claimer(link_of(ScriptedStore(lambda _: full, lambda _: Claim(()))), ["q"])
 
     claimer.claim("w", 1)

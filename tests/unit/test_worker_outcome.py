@@ -28,24 +28,7 @@ from jobyard_worker.outcome import (
     settlement_of,
     verdict_of,
 )
-
-
-def build_claimed(**overrides: object) -> Claimed:
-    values: dict[str, object] = {
-        "id": "job",
-        "token": "token",
-        "queue": "default",
-        "data": b"",
-        "timeout_seconds": 60.0,
-        "attempts": 0,
-        "deliveries": 1,
-        "retry": b"",
-        "suspect": False,
-        "result_ttl_seconds": 60,
-        "meta": b"",
-        "enqueued_at": None,
-    }
-    return Claimed(**{**values, **overrides})  # type: ignore[arg-type]  # built from parts
+from support.builders import build_claimed
 
 
 def end_as(verdict: Verdict, job: Claimed) -> object:

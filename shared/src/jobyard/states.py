@@ -61,14 +61,19 @@ _PLAIN: dict[RQStatus, State] = {
 }
 
 
-def state_of(status: RQStatus, *, attempts: int, cancel: bool) -> State:
+def state_of(
+    status: RQStatus, *, attempts: int = 0, cancel: bool = False, expired: bool = False
+) -> State:
     """The API's state of a job.
 
     Args:
         status: RQ's word for it.
         attempts: Attempts that have ended; a scheduled job that has some is being retried.
         cancel: Whether a running job was asked to cancel.
+        expired: Whether a job was canceled because it had not started in time.
     """
+    if status is RQStatus.CANCELED and expired:
+        return State.EXPIRED
     if status is RQStatus.STARTED and cancel:
         return State.CANCELING
     if status is RQStatus.SCHEDULED and attempts > 0:
@@ -82,4 +87,6 @@ def statuses_of(state: State) -> frozenset[RQStatus]:
         return frozenset({RQStatus.SCHEDULED})
     if state is State.CANCELING:
         return frozenset({RQStatus.STARTED})
+    if state is State.EXPIRED:
+        return frozenset({RQStatus.CANCELED})
     return frozenset(status for status, plain in _PLAIN.items() if plain is state)

@@ -59,7 +59,7 @@ def _states(name: str) -> frozenset[State]:
         return frozenset({State(name)})
     status = RQStatus(name)
     return frozenset(
-        state_of(status, attempts=attempts, cancel=cancel)
+        state_of(status, attempts=attempts, cancel=flag, expired=flag)
         for attempts in (0, 1)
-        for cancel in (False, True)
+        for flag in (False, True)
     )

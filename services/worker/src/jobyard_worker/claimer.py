@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard.ids import new_id
+from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from jobyard.store.records import Claim
     from jobyard_worker.link import Link
+
+_log = get_logger(__name__)
 
 
 class Claimer:
@@ -22,7 +25,8 @@ class Claimer:
         self._queues = tuple(queues)
         self._unanswered: tuple[str, int] | None = None
         self.may_find_more = True
-        """Whether the last claim was full, or something rang since."""
+        """Whether the last claim said so, or something rang since."""
+        self._passed_over: tuple[int, tuple[str, ...]] = (0, ())
 
     @property
     def is_unanswered(self) -> bool:
@@ -40,8 +44,28 @@ class Claimer:
         nonce, asked = self._unanswered
         claim = self._link.run(calls.claim(worker, nonce, self._queues, asked))
         self._unanswered = None
-        self.may_find_more = len(claim.jobs) >= asked
+        self.may_find_more = claim.more
+        self._report(claim)
         return claim
+
+    def _report(self, claim: Claim) -> None:
+        """One line when what was passed over changes, however often it is seen."""
+        passed_over = (claim.too_new, claim.broken)
+        if passed_over == self._passed_over:
+            return
+        self._passed_over = passed_over
+        if claim.too_new:
+            _log.warning(
+                "jobs.too_new",
+                jobs=claim.too_new,
+                reason="a newer Jobyard wrote them: they wait for a worker of that version",
+            )
+        if claim.broken:
+            _log.error(
+                "queues.broken",
+                queues=",".join(claim.broken),
+                reason="a key of the queue has a foreign type: its jobs wait until it is mended",
+            )
 
     def forget(self) -> None:
         """The lease is lost and with it whatever an unanswered claim took."""

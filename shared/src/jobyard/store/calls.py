@@ -14,7 +14,6 @@ from jobyard.states import State, rq_status, state_of
 from jobyard.store import encoding, reading
 from jobyard.store.records import (
     CancelOutcome,
-    Claim,
     Cursor,
     JobPage,
     Promoted,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobyard.store.records import (
+        Claim,
         JobRecord,
         QueueInfo,
         RQEnded,
@@ -56,6 +56,7 @@ _REGISTRIES = {
     State.SUCCEEDED: "finished",
     State.FAILED: "failed",
     State.CANCELED: "canceled",
+    State.EXPIRED: "canceled",
 }
 
 
@@ -100,7 +101,7 @@ def renew(worker: str, *, lease_seconds: float, busy: int) -> Call[Renewal]:
 def claim(worker: str, nonce: str, queues: Sequence[str], limit: int) -> Call[Claim]:
     """Takes up to ``limit`` jobs, emptying ``queues`` in order. Same nonce, same jobs."""
     sent = [worker, nonce, min(limit, BATCH), len(queues), *queues]
-    return Call(script("claim"), sent, _claim)
+    return Call(script("claim"), sent, reading.claim)
 
 
 def settle(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
@@ -249,7 +250,7 @@ def _submitted(outcome: bytes, job_id: bytes, state: bytes) -> Submitted:
 
 def _state(name: str) -> State | None:
     status = rq_status(name)
-    return state_of(status, attempts=0, cancel=False) if status else None
+    return state_of(status) if status else None
 
 
 def _canceled(outcome: bytes, status: bytes) -> tuple[CancelOutcome, State | None]:
@@ -257,12 +258,6 @@ def _canceled(outcome: bytes, status: bytes) -> tuple[CancelOutcome, State | Non
     if found is CancelOutcome.CANCELING:
         return found, State.CANCELING
     return found, _state(status.decode())
-
-
-def _claim(reply: list[Any]) -> Claim:
-    if reply[0] == b"gone":
-        return Claim((), gone=True)
-    return Claim(tuple(map(reading.claimed, reply[1:])))
 
 
 def _settled(reply: list[bytes]) -> list[Settled]:

@@ -14,6 +14,8 @@ from jobyard.store.data import encode_data
 from jobyard.store.records import Canceled, Crashed, Failed, Retrying, Succeeded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobyard.store.records import ErrorInfo, RQEnded, Settlement, Submission, TaskRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,8 +39,8 @@ def submission(job: Submission) -> list[Any]:
 
 
 def settlement(ended: Settlement, now: float) -> list[Any]:
-    """``id token kind started-ago-ms ended-ago-ms value error number m journal line …``."""
-    kind, value, problem, number, lines = _kind(ended)
+    """``id token kind started-ago-ms ended-ago-ms value error number m journal line … f job …``."""
+    kind, value, problem, number, left = _kind(ended)
     return [
         ended.id,
         ended.token,
@@ -48,8 +50,7 @@ def settlement(ended: Settlement, now: float) -> list[Any]:
         value,
         problem,
         number,
-        len(lines),
-        *lines,
+        *left,
     ]
 
 
@@ -91,9 +92,10 @@ def task(record: TaskRecord) -> bytes:
 
 
 def patterns(state: State) -> list[str]:
-    """How ``list.lua`` spells a state: ``status:canceling:retrying``."""
+    """How ``list.lua`` spells a state: ``status:canceling:retrying:expired``."""
     canceling, retrying = int(state is State.CANCELING), int(state is State.RETRYING)
-    return [f"{status}:{canceling}:{retrying}" for status in statuses_of(state)]
+    marks = f"{canceling}:{retrying}:{int(state is State.EXPIRED)}"
+    return [f"{status}:{marks}" for status in statuses_of(state)]
 
 
 def _due(job: Submission) -> str:
@@ -127,27 +129,38 @@ def _fields(job: Submission) -> list[Any]:
     return fields
 
 
-_Encoded = tuple[str, bytes, bytes, int, list[str]]
+_Encoded = tuple[str, bytes, bytes, int, "Sequence[Any]"]
+
+_NOTHING_LEFT = (0, 0)
 
 
 def _kind(ended: Settlement) -> _Encoded:
     outcome = cast("Succeeded | Failed | Retrying | Canceled | Crashed", ended)
     match outcome:
         case Succeeded():
-            lines = [part for entry in outcome.journal for part in (entry.journal, entry.line)]
-            return "succeeded", b64encode(outcome.result), b"", 0, lines
+            return "succeeded", b64encode(outcome.result), b"", 0, _left(outcome)
         case Failed():
-            return "failed", *_problem(outcome.error, outcome.attempt), 0, []
+            return "failed", *_problem(outcome.error, outcome.attempt), 0, _NOTHING_LEFT
         case Retrying():
             delay_ms = round(outcome.delay_seconds * 1000)
-            return "retrying", *_problem(outcome.error, outcome.attempt), delay_ms, []
+            return "retrying", *_problem(outcome.error, outcome.attempt), delay_ms, _NOTHING_LEFT
         case Canceled():
-            return "canceled", b"", b"", 0, []
+            problem = _problem(outcome.error) if outcome.error else (b"", b"")
+            return "canceled", *problem, 0, _NOTHING_LEFT
         case Crashed():
             problem = _problem(outcome.error, outcome.attempt, is_crash=True)
-            return "crashed", *problem, outcome.budget, []
+            return "crashed", *problem, outcome.budget, _NOTHING_LEFT
         case _:
             assert_never(outcome)
+
+
+def _left(ended: Succeeded) -> Sequence[Any]:
+    """``m journal line … f job …``."""
+    if not ended.journal and not ended.follow_ups:
+        return _NOTHING_LEFT
+    lines = [part for entry in ended.journal for part in (entry.journal, entry.line)]
+    jobs = [part for job in ended.follow_ups for part in submission(job)]
+    return (len(lines), *lines, len(ended.follow_ups), *jobs)
 
 
 def _problem(

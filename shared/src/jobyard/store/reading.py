@@ -16,6 +16,7 @@ from jobyard.states import RQStatus, rq_status, state_of
 from jobyard.store.data import JobData, decode_data
 from jobyard.store.records import (
     Attempt,
+    Claim,
     Claimed,
     ErrorInfo,
     JobRecord,
@@ -33,21 +34,39 @@ _LAST = frozenset({1, 3})
 _MAX_TRACEBACK_BYTES = 1024 * 1024
 
 
-def claimed(row: list[bytes]) -> Claimed:
-    """One job of a claim."""
+_ROW = 14
+"""Values of one job in the reply of a claim."""
+
+
+def claim(reply: list[Any]) -> Claim:
+    """What ``claim.lua`` says."""
+    if reply[0] == b"gone":
+        return Claim((), gone=True)
+    _, now_ms, more, too_new, broken = reply[:5]
+    jobs = tuple(_claimed(reply[at : at + _ROW], now_ms) for at in range(5, len(reply), _ROW))
+    passed_over = tuple(broken.decode(errors="replace").split(",")) if broken else ()
+    return Claim(jobs, more=bool(more), too_new=too_new, broken=passed_over)
+
+
+def _claimed(row: list[bytes], now_ms: int) -> Claimed:
+    id_, token, queue, data, timeout, attempts, deliveries, retry, suspect, *rest = row
+    meta, enqueued_at, created_at, task, result_ttl = rest
     return Claimed(
-        id=row[0].decode(),
-        token=row[1].decode(),
-        queue=row[2].decode(),
-        data=row[3],
-        timeout_seconds=_number(row[4]),
-        attempts=_whole(row[5]) or 0,
-        deliveries=_whole(row[6]) or 0,
-        retry=row[7],
-        suspect=row[8] == b"1",
-        result_ttl_seconds=_whole(row[9]) or 0,
-        meta=row[10],
-        enqueued_at=_time(row[11]),
+        id_.decode(),
+        token.decode(),
+        queue.decode(),
+        data,
+        _number(timeout),
+        (_whole(attempts) or 0) if attempts else 0,
+        _whole(deliveries) or 0,
+        retry,
+        suspect == b"1",
+        meta,
+        enqueued_at,
+        created_at,
+        task.decode(errors="replace"),
+        _whole(result_ttl) or 0,
+        now_ms,
     )
 
 
@@ -69,7 +88,12 @@ def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRe
         id=job_id,
         task=data.task if data else _text(fields, b"task"),
         queue=_text(fields, b"origin"),
-        state=state_of(status, attempts=attempts, cancel=fields.get(b"cancel") == b"1"),
+        state=state_of(
+            status,
+            attempts=attempts,
+            cancel=fields.get(b"cancel") == b"1",
+            expired=b"expired" in fields,
+        ),
         status=status,
         payload=data.payload if data else None,
         readable=data is not None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from jobyard.states import RQStatus, State
 
@@ -28,7 +28,7 @@ class Submission:
     """A job to be stored. ``payload`` and ``retry`` are JSON text; times in seconds.
 
     At most one of ``delay_seconds`` (from the server's now) and ``run_at`` (aware) is set. A job
-    that has not started by ``expires_at`` (aware) never does.
+    that has not started by ``expires_at`` (aware) is not run.
     """
 
     id: str
@@ -70,11 +70,10 @@ class Submitted:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One delivery: all that a worker needs to run a job. ``data`` is RQ's, see ``data.py``.
 
-    ``age_seconds`` passed between the job's creation and this claim, by the server's clock.
+    A named tuple, and times as text: one is made for each job, and most are never looked at whole.
     """
 
     id: str
@@ -86,17 +85,49 @@ class Claimed:
     deliveries: int
     retry: bytes
     suspect: bool
-    result_ttl_seconds: int
     meta: bytes
-    enqueued_at: datetime | None
-    age_seconds: float = 0.0
+    enqueued_at: bytes
+    created_at: bytes
+    task: str
+    """Empty for a record of plain RQ code."""
+    result_ttl_seconds: int
+    claimed_ms: int
+    """The server's clock at the claim."""
+
+    @property
+    def age_seconds(self) -> float:
+        """From the job's creation to this claim, by the server's clock; 0 when not known."""
+        return self._since(self.created_at)
+
+    @property
+    def wait_seconds(self) -> float:
+        """From when it became ready to this claim, as above."""
+        return self._since(self.enqueued_at)
+
+    def _since(self, text: bytes) -> float:
+        try:
+            begin = datetime.fromisoformat(text.decode()).timestamp()
+        except ValueError:
+            return 0.0
+        return max(0.0, self.claimed_ms / 1000 - begin)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim brought. ``gone``: the worker was reaped and must join anew."""
+    """What a claim brought.
+
+    Attributes:
+        jobs: The deliveries.
+        more: Whether another claim may find more.
+        too_new: Records of a newer schema that were left where they are.
+        broken: Queues with a key of a foreign type, passed over.
+        gone: The worker was reaped and must join anew.
+    """
 
     jobs: tuple[Claimed, ...]
+    more: bool = False
+    too_new: int = 0
+    broken: tuple[str, ...] = ()
     gone: bool = False
 
 
@@ -158,7 +189,9 @@ class Retrying(Settlement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canceled(Settlement):
-    """The task ended because its job was asked to cancel."""
+    """The task ended because its job was asked to cancel; ``error`` says how it ended."""
+
+    error: ErrorInfo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

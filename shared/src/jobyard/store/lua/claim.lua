@@ -1,55 +1,67 @@
 -- claim: pops waiting jobs and makes them this worker's, in one step (closes W1, W2, W5, W16).
--- Only jobs whose status is `queued` are taken: ids left behind by a cancel are passed over.
--- The same nonce again (a lost reply) brings the same jobs. Queues are emptied in order.
+-- Only jobs whose status is `queued` are taken: ids left behind by a cancel are passed over, jobs
+-- past their expiry end here, and records of a newer schema go back to the end of their queue.
+-- The same nonce again (a lost reply) brings the same jobs. Queues are emptied in the order given;
+-- one with a key of a foreign type is passed over.
 -- KEYS none  ARGV prefix, worker, nonce, limit, n, n × queue
--- Returns 'gone' when the worker has no lease, else 'ok' and a list a job:
--- id token queue data timeout attempts deliveries retry suspect result_ttl meta enqueued_at
+-- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when there may be more,
+-- records too new, queues passed over (comma list), then flat for each job:
+-- id token queue data timeout attempts deliveries retry suspect meta enqueued_at created_at task
+-- result_ttl
 
 local worker, nonce, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
-local WANTED = { 'data', 'timeout', 'attempts', 'deliveries', 'retry', 'suspect', 'result_ttl',
-  'meta', 'enqueued_at', 'status', 'token', 'task' }
+local SCHEMA = 1 -- of records; a higher one was written by a newer Jobyard
+local LOOKS = 1000 -- ids that one call looks at, however many of them are to be passed over
+local WANTED = { 'status', 'data', 'timeout', 'attempts', 'deliveries', 'retry', 'suspect', 'meta',
+  'enqueued_at', 'created_at', 'task', 'result_ttl', 'token', 'schema', 'expires_at' }
 local about, held = yard('worker', worker), yard('held', worker)
 if not redis.call('ZSCORE', yard('lease'), worker) then return { 'gone' } end
 expect('hash', about)
 expect('hash', held)
 expect('hash', yard('dead', 'unreadable'))
-for i = 6, 5 + tonumber(ARGV[5]) do guard(ARGV[i]) end
 
-local reply = { 'ok' }
+local claimed, reply, broken = {}, { 'ok', NOW, 0, 0, '' }, {}
 local function bring(id, token, queue, job)
-  local row = { id, token, queue }
-  for i = 1, 9 do row[#row + 1] = job[i] or '' end
-  reply[#reply + 1] = row
+  local at = #reply
+  reply[at + 1], reply[at + 2], reply[at + 3] = id, token, queue
+  for i = 2, 12 do reply[at + 2 + i] = job[i] or '' end
 end
 
 local last = redis.call('HMGET', about, 'nonce', 'claimed')
 if last[1] == nonce then
-  for _, row in ipairs(cjson.decode(last[2])) do
+  local before = cjson.decode(last[2])
+  reply[2], reply[3] = before[1], before[2]
+  for _, row in ipairs(before[3]) do
     local job = fields(row[1], unpack(WANTED))
-    if job and job[11] == row[2] and job[10] == 'started' then bring(row[1], row[2], row[3], job) end
+    if job and job[13] == row[2] and job[1] == 'started' then bring(row[1], row[2], row[3], job) end
   end
   return reply
 end
 
 -- A job that plain RQ code enqueued may carry a TTL, and is not in the index of stored jobs.
-local claimed = {}
 local function adopt(id, queue)
   redis.call('PERSIST', key('job', id))
   redis.call('ZADD', yard('jobs', queue), 'NX', string.format('%.0f', NOW_US + #claimed), id)
 end
 
+local function leave_alone(id, queue)
+  later('RPUSH', key('queue', queue), id)
+  reply[4] = reply[4] + 1
+end
+
 local function take(id, queue)
-  if not string.match(id, '^[%w_-]+$') then return quarantine(id, queue, 'the id is not one of RQ') end
   local job = fields(id, unpack(WANTED))
   if job == false then return quarantine(id, queue, 'the job is not a hash') end
   if not job then return count(queue, 'vanished') end
-  if job[10] ~= 'queued' then return pass_over(id, queue, job[10]) end
-  if not job[1] then return quarantine(id, queue, 'the job has no data') end
+  if job[14] and (tonumber(job[14]) or 0) > SCHEMA then return leave_alone(id, queue) end
+  if job[1] ~= 'queued' then return pass_over(id, queue, job[1]) end
+  if not job[2] then return quarantine(id, queue, 'the job has no data') end
+  if job[15] and (tonumber(job[15]) or NOW) < NOW then return finish(id, queue, 'expired', NOW, 'expired', '1') end
   local token = string.format('%s-%03d', nonce, #claimed)
-  job[4] = tostring((tonumber(job[4] or '') or 0) + 1)
+  job[5] = string.format('%d', (tonumber(job[5] or '') or 0) + 1)
   redis.call('HSET', key('job', id), 'status', 'started', 'token', token, 'worker_name', worker,
-    'started_at', iso(NOW), 'deliveries', job[4])
-  if not job[12] then adopt(id, queue) end
+    'started_at', iso(NOW), 'deliveries', job[5])
+  if not job[11] then adopt(id, queue) end
   later('HSET', held, id .. ':' .. token, queue)
   later('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
   event(queue, id, 'running')
@@ -57,15 +69,44 @@ local function take(id, queue)
   bring(id, token, queue, job)
 end
 
-for i = 6, 5 + tonumber(ARGV[5]) do
+local looks = LOOKS
+local function empty(queue)
   while #claimed < limit do
-    local ids = redis.call('LPOP', key('queue', ARGV[i]), limit - #claimed)
-    if not ids or #ids == 0 then break end
-    for _, id in ipairs(ids) do take(id, ARGV[i]) end
+    local wanted = math.min(limit - #claimed, looks)
+    local ids = wanted > 0 and redis.call('LPOP', key('queue', queue), wanted)
+    if not ids then return end
+    looks = looks - #ids
+    for _, id in ipairs(ids) do
+      if string.match(id, '^[%w_-]+$') then take(id, queue)
+      else quarantine(id, queue, 'the id is not one of RQ') end
+    end
+    if #ids < wanted then return end
   end
 end
-flush()
-if #claimed > 0 then
-  redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode(claimed))
+
+-- The first queue from an index on in which something waits, by halving: few commands for many queues.
+local lists = {}
+for i = 6, 5 + tonumber(ARGV[5]) do lists[#lists + 1] = key('queue', ARGV[i]) end
+local function any(first, last_one) return redis.call('EXISTS', unpack(lists, first, last_one)) > 0 end
+local function next_waiting(first)
+  local high = #lists
+  if first > high or not any(first, high) then return nil end
+  while first < high do
+    local middle = math.floor((first + high) / 2)
+    if any(first, middle) then high = middle else first = middle + 1 end
+  end
+  return first
 end
+
+local at = next_waiting(1)
+while at and #claimed < limit and looks > 0 do
+  if pcall(guard, ARGV[5 + at]) then empty(ARGV[5 + at]) else broken[#broken + 1] = ARGV[5 + at] end
+  at = next_waiting(at + 1)
+end
+flush()
+if #claimed == limit or looks == 0 then reply[3] = 1 end
+if #claimed > 0 then
+  redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, reply[3], claimed }))
+end
+reply[5] = table.concat(broken, ',')
 return reply

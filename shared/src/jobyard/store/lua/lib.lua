@@ -9,8 +9,10 @@ local NEVER = 100 * 365 * 86400 -- seconds; scores of records that are kept for 
 local EVENT_WINDOW = 3600 * 1000 -- ms of state changes that a reader can still catch up with
 local BELL_CAP = 16 -- more idle workers than this wake by their one-second look
 
-local function key(name, ...) return table.concat({ PREFIX, name, ... }, ':') end
-local function yard(...) return table.concat({ PREFIX, 'yard', ... }, ':') end
+local function key(name, of, part)
+  return PREFIX .. ':' .. name .. (of and ':' .. of or '') .. (part and ':' .. part or '')
+end
+local function yard(name, of) return PREFIX .. ':yard:' .. name .. (of and ':' .. of or '') end
 
 -- Raises before anything is written when a key holds another type. Returns whether it exists.
 local function expect(kind, name)
@@ -22,7 +24,7 @@ local function expect(kind, name)
 end
 
 -- RFC 3339 as RQ writes it (rq.utils.utcformat); days to date after Hinnant, civil_from_days.
-local SECONDS = {} -- the times of one call mostly fall into the same second
+local TIMES = {} -- the times of one call mostly fall into the same second
 local function to_the_second(seconds)
   local days = math.floor(seconds / 86400)
   local rest = seconds - days * 86400
@@ -40,33 +42,33 @@ local function to_the_second(seconds)
     rest % 60)
 end
 local function iso(ms)
+  local text = TIMES[ms]
+  if text then return text end
   local seconds = math.floor(ms / 1000)
-  local text = SECONDS[seconds]
-  if not text then
-    text = to_the_second(seconds)
-    SECONDS[seconds] = text
-  end
-  return text .. string.format('%03d000Z', ms - seconds * 1000)
-end
-
-local STREAMS = {} -- queue → key of its events; trimmed once a call
-local function event(queue, id, state)
-  local stream = STREAMS[queue]
-  if stream then return redis.call('XADD', stream, '*', 'id', id, 'state', state) end
-  STREAMS[queue] = yard('events', queue)
-  redis.call('XADD', STREAMS[queue], 'MINID', '~', NOW - EVENT_WINDOW, '*', 'id', id, 'state', state)
+  local start = TIMES[-seconds] or to_the_second(seconds)
+  text = start .. string.format('%03d000Z', ms - seconds * 1000)
+  TIMES[-seconds], TIMES[ms] = start, text
+  return text
 end
 
 -- Writes to shared keys are gathered and sent once a call by flush: one command a key, not a job.
-local LATER = {}
-local function later(command, name, ...)
-  local slot = command .. name
-  local arguments = LATER[slot]
-  if not arguments then
-    arguments = { command, name }
-    LATER[slot] = arguments
-  end
-  for _, argument in ipairs({ ... }) do arguments[#arguments + 1] = argument end
+local LATER = {} -- command → key → arguments
+local function later(command, name, first, second)
+  local keys = LATER[command]
+  if not keys then keys = {} LATER[command] = keys end
+  local arguments = keys[name]
+  if not arguments then arguments = {} keys[name] = arguments end
+  arguments[#arguments + 1] = first
+  if second then arguments[#arguments + 1] = second end
+end
+
+-- State changes of one call are one entry a queue: id, state, id, state …; trimmed by time.
+local EVENTS = {} -- queue → what happened
+local function event(queue, id, state)
+  local changes = EVENTS[queue]
+  if not changes then changes = {} EVENTS[queue] = changes end
+  local at = #changes
+  changes[at + 1], changes[at + 2] = id, state
 end
 
 -- As HINCRBY, but a garbled number starts anew: it must not stop a call halfway.
@@ -83,22 +85,46 @@ local function count(queue, name)
   names[name] = (names[name] or 0) + 1
   TALLY[queue] = names
 end
-local ENDED, DOOMED, AFTER = {}, {}, nil -- what ended in this call, what is dropped with it; see rq.lua
+
+-- Wakes one idle worker a job, without piling up rings that nobody waits for.
+local RINGS = {} -- queue → jobs that became ready
+local function ring(queue, jobs)
+  local bell = yard('bell', queue)
+  for _ = 1, math.min(jobs, BELL_CAP - redis.call('LLEN', bell)) do redis.call('RPUSH', bell, '1') end
+end
+
+-- A command takes its arguments from Lua's stack, which is bounded; chunks are even: pairs stay whole.
+local CHUNK = 2000
+local function flush_later()
+  for command, keys in pairs(LATER) do
+    for name, arguments in pairs(keys) do
+      for at = 1, #arguments, CHUNK do
+        redis.call(command, name, unpack(arguments, at, math.min(at + CHUNK - 1, #arguments)))
+      end
+    end
+  end
+end
+local function flush_events()
+  for queue, changes in pairs(EVENTS) do
+    for at = 1, #changes, CHUNK do
+      redis.call('XADD', yard('events', queue), 'MINID', '~', NOW - EVENT_WINDOW, '*',
+        unpack(changes, at, math.min(at + CHUNK - 1, #changes)))
+    end
+  end
+end
+-- What ended in this call, and what is deleted with it; rq.lua sets what happens after an end.
+local ENDED, DOOMED, AFTER = {}, {}, nil
 local function flush()
   if AFTER and #ENDED > 0 then AFTER(ENDED) end
   if #DOOMED > 0 then redis.call('DEL', unpack(DOOMED)) end
-  for _, arguments in pairs(LATER) do redis.call(unpack(arguments)) end
+  flush_later()
+  flush_events()
+  for queue, jobs in pairs(RINGS) do ring(queue, jobs) end
   for queue, names in pairs(TALLY) do
     for name, number in pairs(names) do
       bump(yard('counters', queue), name, number)
     end
   end
-end
-
--- Wakes one idle worker a job, without piling up rings that nobody waits for.
-local function ring(queue)
-  local bell = yard('bell', queue)
-  if redis.call('LLEN', bell) < BELL_CAP then redis.call('RPUSH', bell, '1') end
 end
 
 -- The guards of every key that a move in `queue` may write.
@@ -117,51 +143,66 @@ local function guard(queue)
 end
 
 -- A job may run now: at the head of its queue (given back) or at its end (new).
+local function push(id, queue, at_head)
+  later(at_head and 'LPUSH' or 'RPUSH', key('queue', queue), id)
+  event(queue, id, 'queued')
+  RINGS[queue] = (RINGS[queue] or 0) + 1
+end
 local function make_ready(id, queue, at_head)
   redis.call('HSET', key('job', id), 'status', 'queued', 'enqueued_at', iso(NOW))
-  redis.call(at_head and 'LPUSH' or 'RPUSH', key('queue', queue), id)
-  event(queue, id, 'queued')
-  ring(queue)
+  push(id, queue, at_head)
 end
 
+local function sleep_until(id, queue, due_ms, state)
+  later('ZADD', key('scheduled', queue), string.format('%.3f', due_ms / 1000), id)
+  event(queue, id, state)
+end
 local function make_due(id, queue, due_ms, state)
   redis.call('HSET', key('job', id), 'status', 'scheduled')
-  redis.call('ZADD', key('scheduled', queue), string.format('%.3f', due_ms / 1000), id)
-  event(queue, id, state)
+  sleep_until(id, queue, due_ms, state)
 end
 
 -- Nothing of a job that ended is kept without a TTL, unless the TTL is -1 (keep) or 0 (drop).
 local function keep(id, queue, registry, ttl)
+  local job, results = key('job', id), key('results', id)
   if ttl == 0 then
-    for _, name in ipairs({ key('job', id), key('results', id) }) do DOOMED[#DOOMED + 1] = name end
-    redis.call('ZREM', yard('jobs', queue), id)
-    return
+    DOOMED[#DOOMED + 1], DOOMED[#DOOMED + 2] = job, results
+    return later('ZREM', yard('jobs', queue), id)
   end
   local until_s = NOW / 1000 + (ttl < 0 and NEVER or ttl)
   later('ZADD', key(registry, queue), string.format('%.3f', until_s), id)
-  for _, name in ipairs({ key('job', id), key('results', id) }) do
-    if ttl < 0 then redis.call('PERSIST', name) else redis.call('EXPIRE', name, ttl) end
+  if ttl < 0 then
+    redis.call('PERSIST', job)
+    redis.call('PERSIST', results)
+  else
+    redis.call('EXPIRE', job, ttl)
+    redis.call('EXPIRE', results, ttl)
   end
 end
 
--- Whole seconds of a stored TTL, nil when it is no number (nan is not equal to itself).
-local function whole_ttl(text)
-  local ttl = tonumber(text or '')
-  if not ttl or ttl ~= ttl then return nil end
-  return math.floor(math.min(ttl, NEVER))
+-- A stored whole number, nil when it is none (nan is not equal to itself), at most a century.
+local function whole_number(text)
+  local number = tonumber(text or '')
+  if not number or number ~= number then return nil end
+  return math.floor(math.min(number, NEVER))
 end
 
--- Ends a job; further field/value pairs are written along.
-local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled', stopped = 'canceled' }
+-- Ends a job whose TTL for this end is known as text; further field/value pairs are written along.
+local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled', stopped = 'canceled',
+  expired = 'expired' }
+local REGISTRY = { stopped = 'failed', expired = 'canceled' } -- the others are called as the status
+local function conclude(id, queue, status, ttl, ended_ms, ...)
+  local shown, state, at = status == 'expired' and 'canceled' or status, STATE[status], #ENDED
+  redis.call('HSET', key('job', id), 'status', shown, 'ended_at', iso(ended_ms), ...)
+  keep(id, queue, REGISTRY[status] or status,
+    whole_number(ttl) or (status == 'finished' and 3600 or 604800))
+  ENDED[at + 1], ENDED[at + 2], ENDED[at + 3] = id, queue, shown
+  event(queue, id, state)
+  count(queue, state)
+end
 local function finish(id, queue, status, ended_ms, ...)
-  local job = key('job', id)
-  local ttls = redis.call('HMGET', job, 'result_ttl', 'failure_ttl')
-  local ttl = whole_ttl(ttls[status == 'finished' and 1 or 2])
-  redis.call('HSET', job, 'status', status, 'ended_at', iso(ended_ms), ...)
-  keep(id, queue, status == 'stopped' and 'failed' or status, ttl or (status == 'finished' and 3600 or 604800))
-  for _, part in ipairs({ id, queue, status }) do ENDED[#ENDED + 1] = part end
-  event(queue, id, STATE[status])
-  count(queue, STATE[status])
+  local ttl = redis.call('HGET', key('job', id), status == 'finished' and 'result_ttl' or 'failure_ttl')
+  conclude(id, queue, status, ttl, ended_ms, ...)
 end
 
 -- A record that cannot be read harms only itself: it is listed, and nothing else stops.
@@ -205,17 +246,30 @@ end
 -- Stores one new job. `at` points to: id queue due idem-key idem-fingerprint idem-ttl n field value …
 -- due is '' (now), '+ms' (from now) or ms since the epoch. Returns outcome, id, state, next index.
 local STORED = 0
-local KNOWN = {}
+local KNOWN = {} -- ids that are stored, and queues that RQ's set of queues has
 local function guard_new(at)
   local id, queue = ARGV[at], ARGV[at + 1]
   guard(queue)
-  expect('set', key('queues'))
-  expect('hash', key('job', id))
+  if not GUARDED[1] then GUARDED[1] = expect('set', key('queues')) or true end
+  KNOWN[id] = expect('hash', key('job', id))
   if ARGV[at + 3] ~= '' then expect('string', yard('idem', ARGV[at + 3])) end
   return at + 7 + tonumber(ARGV[at + 6])
 end
+local function due_of(due)
+  local due_ms = tonumber(due) or NOW
+  return string.sub(due, 1, 1) == '+' and NOW + due_ms or due_ms
+end
+local function index_new(id, queue)
+  later('ZADD', yard('jobs', queue), string.format('%.0f', NOW_US + STORED), id)
+  STORED, KNOWN[id] = STORED + 1, true
+  if not KNOWN['queue ' .. queue] then
+    KNOWN['queue ' .. queue] = true
+    redis.call('SADD', key('queues'), key('queue', queue))
+  end
+  count(queue, 'submitted')
+end
 local function store_new(at)
-  local id, queue, due, idem = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local id, queue, idem = ARGV[at], ARGV[at + 1], ARGV[at + 3]
   local after = at + 7 + tonumber(ARGV[at + 6])
   if idem ~= '' then
     local held = redis.call('GET', yard('idem', idem))
@@ -224,26 +278,21 @@ local function store_new(at)
       return fingerprint == ARGV[at + 4] and 'replayed' or 'conflict', first or '', '', after
     end
   end
-  if redis.call('EXISTS', key('job', id)) == 1 then return 'exists', id, '', after end
+  if KNOWN[id] then return 'exists', id, '', after end
   if idem ~= '' then
     redis.call('SET', yard('idem', idem), ARGV[at + 4] .. ' ' .. id, 'PX', ARGV[at + 5])
   end
-  redis.call('HSET', key('job', id), 'created_at', iso(NOW), 'origin', queue,
-    unpack(ARGV, at + 7, after - 1))
-  later('ZADD', yard('jobs', queue), string.format('%.0f', NOW_US + STORED), id)
-  STORED = STORED + 1
-  if not KNOWN[queue] then
-    KNOWN[queue] = true
-    redis.call('SADD', key('queues'), key('queue', queue))
-  end
-  count(queue, 'submitted')
-  local due_ms = tonumber(due) or NOW
-  if string.sub(due, 1, 1) == '+' then due_ms = NOW + due_ms end
+  index_new(id, queue)
+  local due_ms, job = due_of(ARGV[at + 2]), key('job', id)
   if due_ms > NOW then
-    make_due(id, queue, due_ms, 'scheduled')
+    redis.call('HSET', job, 'created_at', iso(NOW), 'origin', queue, 'status', 'scheduled',
+      unpack(ARGV, at + 7, after - 1))
+    sleep_until(id, queue, due_ms, 'scheduled')
     return 'created', id, 'scheduled', after
   end
-  make_ready(id, queue, false)
+  redis.call('HSET', job, 'created_at', iso(NOW), 'origin', queue, 'status', 'queued',
+    'enqueued_at', iso(NOW), unpack(ARGV, at + 7, after - 1))
+  push(id, queue, false)
   return 'created', id, 'queued', after
 end
 
@@ -256,21 +305,29 @@ local function drop_hold(worker, member, queue)
   if HAS_MAIL[worker] then later('HDEL', yard('mail', worker), member) end
 end
 
--- Whether this delivery is still the worker's: 'mine', its queue, its member and whether it is to be
--- canceled; else what became of it. again: this settlement was applied before; stale: another
--- delivery owns the job, or RQ's own tools changed it.
+-- Queues of deliveries that a worker holds, all asked for at once; nil for what it does not hold.
+local function queues_held(worker, members)
+  local queues = {}
+  if #members == 0 then return queues end
+  for at, queue in ipairs(redis.call('HMGET', yard('held', worker), unpack(members))) do
+    queues[members[at]] = queue or nil
+  end
+  return queues
+end
+
+-- Whether this delivery, held in `queue`, is still the worker's: 'mine' and the job's fields (token,
+-- status, cancel, attempts, result_ttl, failure_ttl), else what became of it. again: this
+-- settlement was applied before; stale: another delivery owns the job, or RQ's own tools changed it.
 local SEEN = {}
-local function owned(worker, id, token)
-  local member = id .. ':' .. token
+local function owned(member, id, token, queue)
   if SEEN[member] then return 'again' end
   SEEN[member] = true
-  local queue = redis.call('HGET', yard('held', worker), member)
-  local job = fields(id, 'token', 'status', 'cancel')
+  local job = fields(id, 'token', 'status', 'cancel', 'attempts', 'result_ttl', 'failure_ttl')
   if not queue then
     if job and job[1] == token and job[2] ~= 'started' then return 'again' end
     return job == nil and 'vanished' or 'stale'
   end
-  if not job then return 'vanished', queue, member end
-  if job[1] ~= token or job[2] ~= 'started' then return 'stale', queue, member end
-  return 'mine', queue, member, job[3] == '1'
+  if not job then return 'vanished' end
+  if job[1] ~= token or job[2] ~= 'started' then return 'stale' end
+  return 'mine', job
 end

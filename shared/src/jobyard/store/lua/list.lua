@@ -1,6 +1,6 @@
 -- list: one page of a queue's jobs, newest first, looking at no more than a bounded number.
 -- KEYS none  ARGV prefix, queue, source ('jobs' or a registry), score or '+inf', id or '', limit,
---            looks, task or '', n × 'status:cancel:attempted' pattern of allowed states
+--            looks, task or '', n × 'status:cancel:attempted:expired' pattern of allowed states
 -- Returns next score, next id ('' when the source is at its end), then a list a job:
 -- id, hash (flat), due score or '', last result (as XREVRANGE), score, member.
 
@@ -12,13 +12,13 @@ local listed = source == 'jobs' and yard('jobs', queue) or key(source, queue)
 local reply, found, at_score, at_id = {}, 0, '', ''
 
 local function fits(id)
-  local job = fields(id, 'status', 'cancel', 'attempts', 'task')
+  local job = fields(id, 'status', 'cancel', 'attempts', 'task', 'expired')
   if not job or not job[1] then return false end
   if task ~= '' and job[4] ~= task then return false end
   if #ARGV < 9 then return true end
   local canceling = job[1] == 'started' and job[2] == '1' and 1 or 0
   local retrying = job[1] == 'scheduled' and (tonumber(job[3] or '') or 0) > 0 and 1 or 0
-  return allowed[job[1] .. ':' .. canceling .. ':' .. retrying]
+  return allowed[table.concat({ job[1], canceling, retrying, job[5] and 1 or 0 }, ':')]
 end
 
 local function show(id, at, member)

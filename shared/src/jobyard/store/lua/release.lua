@@ -10,11 +10,13 @@ local MOST = 10
 AFTER = tend_all
 expect('hash', yard('held', worker))
 expect('hash', yard('mail', worker))
+local members = {}
 for at = 5, #ARGV, 2 do
-  local queue = redis.call('HGET', yard('held', worker), ARGV[at] .. ':' .. ARGV[at + 1])
-  if queue then guard(queue) end
+  members[#members + 1] = ARGV[at] .. ':' .. ARGV[at + 1]
   expect('stream', key('results', ARGV[at]))
 end
+local held = queues_held(worker, members)
+for _, queue in pairs(held) do guard(queue) end
 
 local function dead_letter(id, queue)
   redis.call('XADD', key('results', id), 'MAXLEN', 10, '*', 'type', 2, 'worker_name', worker, 'error',
@@ -33,10 +35,12 @@ end
 
 local replies = {}
 for at = #ARGV - 1, 5, -2 do
-  local outcome, queue, member, cancel = owned(worker, ARGV[at], ARGV[at + 1])
-  if queue then drop_hold(worker, member, queue) end
+  local member = ARGV[at] .. ':' .. ARGV[at + 1]
+  local queue = held[member]
+  local outcome, job = owned(member, ARGV[at], ARGV[at + 1], queue)
+  if queue and outcome ~= 'again' then drop_hold(worker, member, queue) end
   if outcome == 'mine' then
-    give_back(ARGV[at], queue, cancel)
+    give_back(ARGV[at], queue, job[3] == '1')
     outcome = 'done'
   end
   table.insert(replies, 1, outcome)

@@ -1,6 +1,8 @@
 -- settle: ends deliveries: success, failure, retry, cancel, or the crash of an isolated child.
 -- A token that is not the job's changes nothing (closes W3, W6, W12, W17); sent twice it acts once.
--- KEYS none  ARGV prefix, worker, n, then n × (id token kind started-ago-ms ended-ago-ms value error number m, m × journal/line)
+-- What a successful job enqueued becomes visible in the same step.
+-- KEYS none  ARGV prefix, worker, n, then n × (id token kind started-ago-ms ended-ago-ms value error
+-- number m, m × journal/line, f, f × job as in submit)
 -- kind: succeeded | failed | retrying | canceled | crashed; value: base64 of the result or traceback,
 -- as RQ's results keep it; error: JSON; number: delay in ms (retrying), crash budget (crashed).
 -- Returns n × outcome: done | again | stale | vanished.
@@ -13,77 +15,95 @@ expect('hash', yard('held', worker))
 expect('hash', yard('mail', worker))
 expect('hash', key('worker', worker))
 
+-- Where each settlement begins; all types are checked on the way.
+local starts, members = {}, {}
+local function check(at)
+  local lines, jobs = at + 9, at + 9 + tonumber(ARGV[at + 8])
+  for i = lines, jobs - 1, 2 do expect('stream', yard('journal', ARGV[i])) end
+  expect('stream', key('results', ARGV[at]))
+  local after = jobs + 1
+  for _ = 1, tonumber(ARGV[jobs]) do after = guard_new(after) end
+  return after
+end
+local next_at = 4
+for i = 1, tonumber(ARGV[3]) do
+  starts[i], members[i] = next_at, ARGV[next_at] .. ':' .. ARGV[next_at + 1]
+  next_at = check(next_at)
+end
+local held = queues_held(worker, members)
+for _, queue in pairs(held) do guard(queue) end
+
 local function seconds(ms) return string.format('%.6f', ms / 1000) end
 
 local function remember(id, token, kind, started, ended, value, problem)
-  local row = { 'type', RESULT_TYPE[kind], 'worker_name', worker, 'execution_id', token,
-    'execution_started_at', seconds(started), 'execution_ended_at', seconds(ended) }
-  if value ~= '' then
-    row[#row + 1] = kind == 'succeeded' and 'return_value' or 'exc_string'
-    row[#row + 1] = value
-  end
-  if problem ~= '' then
-    row[#row + 1] = 'error'
-    row[#row + 1] = problem
-  end
-  redis.call('XADD', key('results', id), 'MAXLEN', 10, '*', unpack(row))
+  local more = {}
+  if value ~= '' then more = { kind == 'succeeded' and 'return_value' or 'exc_string', value } end
+  if problem ~= '' then more[#more + 1] = 'error' more[#more + 1] = problem end
+  redis.call('XADD', key('results', id), 'MAXLEN', 10, '*', 'type', RESULT_TYPE[kind],
+    'worker_name', worker, 'execution_id', token, 'execution_started_at', seconds(started),
+    'execution_ended_at', seconds(ended), unpack(more))
 end
 
-local function leave_lines(id, first, last)
-  for i = first, last, 2 do
+-- What a successful job leaves: lines in journals, and jobs.
+local function leave(id, at)
+  local jobs = at + 9 + tonumber(ARGV[at + 8])
+  for i = at + 9, jobs - 1, 2 do
     redis.call('XADD', yard('journal', ARGV[i]), 'MAXLEN', JOURNAL_CAP, '*', 'id', id, 'line', ARGV[i + 1])
   end
+  local _, next_job = nil, jobs + 1
+  for _ = 1, tonumber(ARGV[jobs]) do
+    _, _, _, next_job = store_new(next_job)
+  end
 end
 
-local function apply(id, token, queue, at, cancel)
+local function crash(id, queue, budget, ended)
+  local job = key('job', id)
+  if bump(job, 'crashes', 1) >= budget then return finish(id, queue, 'failed', ended) end
+  redis.call('HSET', job, 'suspect', '1')
+  redis.call('HDEL', job, 'worker_name') -- the token stays: it tells a repeated call
+  count(queue, 'crashed')
+  make_ready(id, queue, true)
+end
+
+local function retry(id, queue, delay_ms, ...)
+  count(queue, 'retried')
+  redis.call('HDEL', key('job', id), 'suspect')
+  if delay_ms > 0 then
+    redis.call('HSET', key('job', id), 'status', 'scheduled', ...)
+    return sleep_until(id, queue, NOW + delay_ms, 'retrying')
+  end
+  redis.call('HSET', key('job', id), 'status', 'queued', 'enqueued_at', iso(NOW), ...)
+  push(id, queue, false)
+end
+
+local function apply(id, token, queue, at, job)
   local kind, started, ended = ARGV[at + 2], NOW - tonumber(ARGV[at + 3]), NOW - tonumber(ARGV[at + 4])
-  local job, number = key('job', id), tonumber(ARGV[at + 7])
-  if cancel and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
+  if job[3] == '1' and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
   remember(id, token, kind, started, ended, ARGV[at + 5], ARGV[at + 6])
-  if kind == 'crashed' then
-    if bump(job, 'crashes', 1) >= number then return finish(id, queue, 'failed', ended) end
-    redis.call('HSET', job, 'suspect', '1')
-    redis.call('HDEL', job, 'worker_name') -- the token stays: it tells a repeated call
-    count(queue, 'crashed')
-    return make_ready(id, queue, true)
-  end
-  bump(job, 'attempts', 1)
+  if kind == 'crashed' then return crash(id, queue, tonumber(ARGV[at + 7]), ended) end
+  local attempts = string.format('%d', (whole_number(job[4]) or 0) + 1)
   if kind == 'retrying' then
-    redis.call('HSET', job, 'started_at', iso(started))
-    count(queue, 'retried')
-    redis.call('HDEL', job, 'suspect')
-    if number > 0 then return make_due(id, queue, NOW + number, 'retrying') end
-    return make_ready(id, queue, false)
+    return retry(id, queue, tonumber(ARGV[at + 7]), 'attempts', attempts, 'started_at', iso(started))
   end
-  if kind == 'succeeded' then leave_lines(id, at + 9, at + 8 + tonumber(ARGV[at + 8])) end
-  finish(id, queue, STATUS[kind], ended, 'started_at', iso(started))
-end
-
-local at = 4
-for _ = 1, tonumber(ARGV[3]) do
-  local queue = redis.call('HGET', yard('held', worker), ARGV[at] .. ':' .. ARGV[at + 1])
-  if queue then guard(queue) end
-  expect('stream', key('results', ARGV[at]))
-  for i = at + 9, at + 8 + tonumber(ARGV[at + 8]), 2 do expect('stream', yard('journal', ARGV[i])) end
-  at = at + 9 + tonumber(ARGV[at + 8])
+  if kind == 'succeeded' and (ARGV[at + 8] ~= '0' or ARGV[at + 9] ~= '0') then leave(id, at) end
+  conclude(id, queue, STATUS[kind], kind == 'succeeded' and job[5] or job[6], ended,
+    'attempts', attempts, 'started_at', iso(started))
 end
 
 local replies, worked, good, bad = {}, 0, 0, 0
-at = 4
-for _ = 1, tonumber(ARGV[3]) do
-  local id, token = ARGV[at], ARGV[at + 1]
-  local outcome, queue, member, cancel = owned(worker, id, token)
-  if queue then drop_hold(worker, member, queue) end
+for i, at in ipairs(starts) do
+  local id, member, queue = ARGV[at], members[i], held[members[i]]
+  local outcome, job = owned(member, id, ARGV[at + 1], queue)
+  if queue and outcome ~= 'again' then drop_hold(worker, member, queue) end
   if outcome == 'mine' then
-    apply(id, token, queue, at, cancel)
+    apply(id, ARGV[at + 1], queue, at, job)
     outcome = 'done'
     worked = worked + tonumber(ARGV[at + 3]) - tonumber(ARGV[at + 4])
     if ARGV[at + 2] == 'succeeded' then good = good + 1 else bad = bad + 1 end
   elseif outcome == 'stale' then
     count(queue or (fields(id, 'origin') or {})[1] or 'unknown', 'stale')
   end
-  replies[#replies + 1] = outcome
-  at = at + 9 + tonumber(ARGV[at + 8])
+  replies[i] = outcome
 end
 flush()
 if redis.call('EXISTS', key('worker', worker)) == 1 then

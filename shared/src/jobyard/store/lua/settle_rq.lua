@@ -94,19 +94,23 @@ local function each(visit)
   end
 end
 
+local members = {}
 each(function(at)
-  local queue = redis.call('HGET', yard('held', worker), ARGV[at] .. ':' .. ARGV[at + 1])
-  if queue then guard(queue) end
+  members[#members + 1] = ARGV[at] .. ':' .. ARGV[at + 1]
   expect('stream', key('results', ARGV[at]))
 end)
+local held = queues_held(worker, members)
+for _, queue in pairs(held) do guard(queue) end
 
 local replies, worked, good, bad = {}, 0, 0, 0
 each(function(at)
   local id, token = ARGV[at], ARGV[at + 1]
-  local outcome, queue, member, cancel = owned(worker, id, token)
-  if queue then drop_hold(worker, member, queue) end
+  local member = id .. ':' .. token
+  local queue = held[member]
+  local outcome, job = owned(member, id, token, queue)
+  if queue and outcome ~= 'again' then drop_hold(worker, member, queue) end
   if outcome == 'mine' then
-    apply(id, token, queue, at, cancel)
+    apply(id, token, queue, at, job[3] == '1')
     outcome = 'done'
     worked = worked + tonumber(ARGV[at + 3]) - tonumber(ARGV[at + 4])
     if ARGV[at + 2] == 'succeeded' then good = good + 1 else bad = bad + 1 end
