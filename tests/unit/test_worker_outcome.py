@@ -101,8 +101,9 @@ def test_a_retry_begins_when_the_task_says_so() -> None:
 def test_the_run_counts_towards_the_total_time() -> None:
     retry = RetryPolicy.fixed(5, total_seconds=60).to_json()
 
-    assert isinstance(raise_in(build_claimed(retry=retry, age_seconds=53), OSError()), Retrying)
-    assert isinstance(raise_in(build_claimed(retry=retry, age_seconds=53.5), OSError()), Failed)
+    born = {"retry": retry, "created_at": b"1970-01-01T00:00:00Z"}
+    assert isinstance(raise_in(build_claimed(**born, claimed_ms=53_000), OSError()), Retrying)
+    assert isinstance(raise_in(build_claimed(**born, claimed_ms=53_500), OSError()), Failed)
 
 
 @pytest.mark.parametrize("error", [RetryAfter(7), ValueError("x"), InvalidPayloadError("t", [])])
