@@ -15,6 +15,7 @@ from jobyard_worker.progress import Progress
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settings import WorkerSettings
 from jobyard_worker.settler import Settler
+from jobyard_worker.stop import Stop
 from jobyard_worker.wake import Wake
 from support.builders import build_claimed
 
@@ -181,11 +182,11 @@ def test_what_was_claimed_ahead_of_a_long_job_is_given_back_as_not_started() -> 
 def test_after_a_lost_lease_tasks_are_told_to_end_and_no_outcome_is_sent() -> None:
     store, slots = ToldStore(claim_of("a"), Claim((), gone=True)), Slots()
     loop = build_loop(store, slots, concurrency=2)
-    killed: list[str] = []
+    told: list[Stop] = []
 
     def look() -> None:
         if slots.started:
-            slots.started[0].stop = killed.append
+            slots.started[0].stop = told.append
         if len(store.sent_to("claim")) > 2:
             slots.gate.set()
         if slots.gate.is_set() and not loop.has_running_jobs:
@@ -196,5 +197,5 @@ def test_after_a_lost_lease_tasks_are_told_to_end_and_no_outcome_is_sent() -> No
     run(loop)
 
     assert store.sent_to("settle") == []
-    assert killed == ["canceled"]
+    assert told == [Stop.LEAVE]
     assert loop.finished == 0

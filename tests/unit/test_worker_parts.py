@@ -21,6 +21,7 @@ from jobyard_worker.identity import new_worker_name
 from jobyard_worker.pace import Pace
 from jobyard_worker.pulse import Pulse
 from jobyard_worker.settings import WorkerSettings
+from jobyard_worker.stop import Stop
 from jobyard_worker.wake import Wake
 from support.builders import build_claimed
 
@@ -157,14 +158,14 @@ def test_a_repeated_claim_brings_nothing_twice() -> None:
 def test_a_cancel_reaches_the_context_and_the_child() -> None:
     hands = Hands()
     (delivery,) = hands.take([build_delivery("a").job])
-    event, reasons = delivery.cancel_event(), list[str]()
+    event, reasons = delivery.cancel_event(), list[Stop]()
     delivery.stop = reasons.append
 
     hands.cancel(["a", "unknown"])
     hands.cancel(["a"])
 
     assert event.is_set()
-    assert reasons == ["canceled"]
+    assert reasons == [Stop.CANCEL]
 
 
 def test_a_cancel_before_the_start_is_seen_at_the_start() -> None:

@@ -8,6 +8,7 @@ from jobyard.follow_ups import FollowUps
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.execution import Execution
 from jobyard_worker.executors.isolated import Isolated
+from jobyard_worker.executors.nursery import Nursery
 from jobyard_worker.executors.thread import ThreadExecutor
 from jobyard_worker.link import Link
 from jobyard_worker.listener import Listener
@@ -19,6 +20,7 @@ from jobyard_worker.settler import Settler
 if TYPE_CHECKING:
     from jobyard.registry import Registry
     from jobyard.store import Store
+    from jobyard_worker.executors import Executor
     from jobyard_worker.keeping import Keeping
     from jobyard_worker.settings import WorkerSettings
     from jobyard_worker.wake import Wake
@@ -30,14 +32,7 @@ def assemble(
     """The parts of a worker, its threads started."""
     link = Link(store)
     progress = Progress(link, wake)
-    execution = Execution(
-        registry,
-        Isolated(progress.report),
-        crash_budget=settings.crash_budget,
-        report=progress.report,
-        follow_ups=FollowUps(registry, settings),
-    )
-    executor = ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)
+    executor = _executor(settings, registry, progress, wake)
     listener = Listener(store, settings.queues, wake)
     executor.start()
     listener.start()
@@ -52,3 +47,18 @@ def assemble(
         progress=progress,
         keeping=keeping,
     )
+
+
+def _executor(
+    settings: WorkerSettings, registry: Registry, progress: Progress, wake: Wake
+) -> Executor:
+    """The one that is asked for; only what that needs is imported."""
+    nursery = Nursery(kill_seconds=settings.kill_seconds, report=progress.report)
+    execution = Execution(
+        registry,
+        Isolated(nursery),
+        crash_budget=settings.crash_budget,
+        report=progress.report,
+        follow_ups=FollowUps(registry, settings),
+    )
+    return ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)

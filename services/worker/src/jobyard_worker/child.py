@@ -1,7 +1,7 @@
-"""The isolated child: runs one job that it is handed over its standard input, and ends.
+"""A child: runs the jobs that it is handed, one after another, where they can be killed.
 
-Started as ``python -m jobyard_worker.child`` by ``executors/isolated.py``. Lines of JSON: the job
-comes in; progress, and then the result or the error, go out.
+Started as ``python -m jobyard_worker.child`` by ``executors/child_process.py``. Lines of JSON: an
+introduction, orders and stops come in; progress, and each job's result or error, go out.
 """
 
 from __future__ import annotations
@@ -10,100 +10,171 @@ import contextlib
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO
+import time
+from base64 import b64decode
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from jobyard.context import Context
+from jobyard.errors import JobyardError
 from jobyard.follow_ups import FollowUps
 from jobyard.observability.logging import configure_logging
 from jobyard.registry import discover
 from jobyard.settings import Settings
-from jobyard_worker.execution import invoke, journal_of, result_json
+from jobyard.store.data import decode_data
+from jobyard_worker.execution import call, journal_of, result_json
 from jobyard_worker.executors.coroutines import Coroutines
+from jobyard_worker.inbox import Inbox
+from jobyard_worker.interruption import Interruption
 from jobyard_worker.outcome import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from jobyard.registry import Registry
 
 _DIE_WITH_PARENT = 1
 """``PR_SET_PDEATHSIG`` of ``prctl(2)``."""
 
 
 def main() -> None:
-    """Runs the one job; leaves at once, whatever threads the task left behind."""
-    inbox, outbox = _take_pipes()
+    """Runs jobs until the worker that started it kills it, or ends."""
+    source, outbox = _take_pipes()
     _die_with_parent()
-    order = inbox.readline()
-    if order:
-        threading.Thread(target=_leave_at_end_of, args=(inbox,), daemon=True).start()
-        _send(outbox, _answer(from_json(order), outbox))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    coroutines = Coroutines()
+    interruption = Interruption(coroutines)
+    inbox = Inbox(os.fdopen(source, "rb"), int(sys.argv[1]), interruption.ask)
+    inbox.start()
+    Child(inbox, outbox, interruption, coroutines).work()
 
 
-def _answer(order: dict[str, Any], outbox: BinaryIO) -> dict[str, Any]:
-    """The last word: result and journal, or the error and what it means."""
-    try:
-        return _run(order, lambda value: _send(outbox, {"progress": value.decode()}))
-    except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
-        return message_of(error)
+@dataclass(frozen=True, slots=True)
+class _Tasks:
+    """What was imported before the first order."""
+
+    registry: Registry
+    follow_ups: FollowUps
 
 
-def _run(order: dict[str, Any], report: Callable[[bytes], object]) -> dict[str, Any]:
-    sys.path[:] = order["path"]
-    settings = Settings.load()
-    configure_logging("worker", settings)
-    registry = discover(settings.task_modules)
-    task = registry.get(order["task"])
-    context = _context(order, report, FollowUps(registry, settings))
-    value = invoke(task, order["payload"], context, Coroutines())
-    lines = [(entry.journal, entry.line) for entry in journal_of(context)]
-    result = result_json(task.name, value).decode()
-    return {"result": result, "journal": lines, "follow_ups": context.follow_ups}
+class Child:
+    """Answers order after order in the main thread, which alone can be interrupted."""
+
+    def __init__(
+        self, inbox: Inbox, outbox: int, interruption: Interruption, coroutines: Coroutines
+    ) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._interruption = interruption
+        self._coroutines = coroutines
+        self._sending = threading.Lock()  # a task may report progress from threads of its own
+        self._pid = os.getpid()
+        self._tasks: _Tasks | JobyardError | None = None
+
+    def work(self) -> None:
+        """Never returns; the process is killed, or ends with its inbox."""
+        self._prepare(self._inbox.next_line())
+        self._send({"ready": True})
+        while True:
+            answer = self._answer(self._inbox.next_order())
+            self._leave_when_forked()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self._send(answer)
+
+    def _prepare(self, introduction: dict[str, Any]) -> None:
+        """Imports the tasks before the first order. What fails here fails the orders."""
+        sys.path[:] = introduction["path"]
+        try:
+            settings = Settings.load()
+            configure_logging("worker", settings)
+            registry = discover(settings.task_modules)
+            self._tasks = _Tasks(registry, FollowUps(registry, settings))
+        except JobyardError as error:
+            self._tasks = error
+
+    def _answer(self, order: dict[str, Any]) -> dict[str, Any]:
+        """The last word on an order: result and journal, or the error and what it means."""
+        started = time.monotonic()
+        try:
+            answer = self._run(order)
+        except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
+            answer = message_of(error)
+        return {"token": order["token"], "started": started, "ended": time.monotonic(), **answer}
+
+    def _run(self, order: dict[str, Any]) -> dict[str, Any]:
+        cancelled = threading.Event()
+        run = _run_rq if order["kind"] == "rq" else self._run_task
+        return self._interruption.run(order, cancelled, lambda: run(order, cancelled))
+
+    def _run_task(self, order: dict[str, Any], cancelled: threading.Event) -> dict[str, Any]:
+        tasks = self._tasks
+        if not isinstance(tasks, _Tasks):
+            raise tasks or JobyardError("This child is not ready.")
+        data = decode_data(b64decode(order["data"]))
+        task = tasks.registry.get(data.task)
+        context = None
+        if task.payload.context_parameter:
+            context = self._context(order, task.name, tasks.follow_ups, cancelled)
+        value = call(task, data.payload, context)
+        if task.is_async:
+            value = self._coroutines.run(value)
+        lines = [(entry.journal, entry.line) for entry in journal_of(context)]
+        result = result_json(task.name, value).decode()
+        follow_ups = context.follow_ups if context else []
+        return {"result": result, "journal": lines, "follow_ups": follow_ups}
+
+    def _context(
+        self,
+        order: dict[str, Any],
+        task: str,
+        follow_ups: FollowUps,
+        cancelled: threading.Event,
+    ) -> Context:
+        return Context(
+            job_id=order["id"],
+            task=task,
+            queue=order["queue"],
+            attempt=order["attempt"],
+            token=order["token"],
+            timeout_seconds=order["timeout_seconds"],
+            cancelled=cancelled,
+            report=self._reporter(order["token"]),
+            follow_up=follow_ups.record,
+            retry=order["retry"].encode(),
+        )
+
+    def _reporter(self, token: str) -> Callable[[bytes], None]:
+        return lambda value: self._send({"token": token, "progress": value.decode()})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        rest = memoryview(to_json(message) + b"\n")
+        with self._sending, contextlib.suppress(BrokenPipeError):
+            while rest:
+                rest = rest[os.write(self._outbox, rest) :]
+
+    def _leave_when_forked(self) -> None:
+        """A task that forks and returns twice: the copy has nothing to say."""
+        if os.getpid() != self._pid:
+            os._exit(0)
 
 
-def _context(
-    order: dict[str, Any], report: Callable[[bytes], object], follow_ups: FollowUps
-) -> Context:
-    return Context(
-        job_id=order["id"],
-        task=order["task"],
-        queue=order["queue"],
-        attempt=order["attempt"],
-        token=order["token"],
-        timeout_seconds=order["timeout_seconds"],
-        report=report,
-        follow_up=follow_ups.record,
-        retry=order["retry"].encode(),
-    )
+def _run_rq(order: dict[str, Any], cancelled: threading.Event) -> dict[str, Any]:
+    """A job of plain RQ code; what that needs is imported with the first one."""
+    answer: dict[str, Any] = import_module("jobyard_worker.rq_jobs").run(order, cancelled)
+    return answer
 
 
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+def _take_pipes() -> tuple[int, int]:
     """Keeps the pipes for us: a task that prints, or reads, must not disturb the conversation."""
-    inbox, outbox = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    source, outbox = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    return inbox, outbox
-
-
-def _send(outbox: BinaryIO, message: dict[str, Any]) -> None:
-    with _SENDING, contextlib.suppress(BrokenPipeError):
-        outbox.write(to_json(message) + b"\n")
-        outbox.flush()
-
-
-_SENDING = threading.Lock()
-"""A task may report progress from threads of its own."""
-
-
-def _leave_at_end_of(inbox: BinaryIO) -> None:
-    """The pipe ends when the worker dies: what runs here belongs to nobody any more."""
-    inbox.read()
-    os._exit(1)
+    return source, outbox
 
 
 def _die_with_parent() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from jobyard_worker.stop import Stop
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,8 +35,8 @@ class Delivery:
         """The newest that the task said of its progress, as JSON."""
         self.is_reported = False
         """Whether ``progress`` waits to be stored."""
-        self.stop: Callable[[str], None] | None = None
-        """Kills the child that runs it, with a reason; None while there is no child."""
+        self.stop: Callable[[Stop], object] | None = None
+        """Tells whoever runs it to end it; None while nobody does who could."""
         self._cancelled: threading.Event | None = None
 
     @property
@@ -43,17 +45,18 @@ class Delivery:
         return self.job.id, self.job.token
 
     def cancel(self) -> None:
-        """Its job was asked to cancel: a task in a thread is told, a child is killed."""
+        """Its job was asked to cancel: the task is told, and a child that goes on is killed.
+
+        An orphan runs elsewhere by now, so its child is killed at once.
+        """
         self.is_canceled = True
         if self._cancelled is not None:
             self._cancelled.set()
-        self.kill("canceled")
+        self._tell(Stop.LEAVE if self.is_orphaned else Stop.CANCEL)
 
-    def kill(self, reason: str) -> None:
-        """Kills the child that runs it, if there is one: its slot may forget it at any moment."""
-        stop = self.stop
-        if stop is not None:
-            stop(reason)
+    def kill(self) -> None:
+        """Kills the child that runs it, if there is one."""
+        self._tell(Stop.LEAVE)
 
     def cancel_event(self) -> threading.Event:
         """What the task's context looks at; made only for tasks that ask for one."""
@@ -61,3 +64,9 @@ class Delivery:
         if self.is_canceled:
             self._cancelled.set()
         return self._cancelled
+
+    def _tell(self, why: Stop) -> None:
+        """The slot may forget ``stop`` at any moment."""
+        stop = self.stop
+        if stop is not None:
+            stop(why)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from jobyard.context import Context
-from jobyard.errors import JobCanceledError, ResultNotStorableError
+from jobyard.errors import JobCanceledError, ResultNotStorableError, UnreadableJobError
 from jobyard.follow_ups import submissions_of
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
 from jobyard.store.records import JournalEntry, Succeeded
+from jobyard_worker.executors.coroutines import Watched
 from jobyard_worker.outcome import ending_of, settlement_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Protocol
 
     from jobyard.follow_ups import FollowUps
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
     class Isolation(Protocol):
         """Runs a job where it can be killed."""
 
-        def run(self, delivery: Delivery, data: JobData, started: float) -> Succeeded | Ending:
+        def run(self, delivery: Delivery) -> Succeeded | Ending:
             """Blocks until the job ended."""
             ...
+
+    Elsewhere = Callable[[Delivery], Awaitable[Settlement]]
 
 
 _log = get_logger(__name__)
@@ -45,7 +49,7 @@ hold up whatever else the worker has to settle."""
 
 
 class Execution:
-    """Turns a delivery into a settlement; used by the slots of the thread executor."""
+    """Turns a delivery into a settlement; used by the slots of every executor."""
 
     def __init__(
         self,
@@ -58,10 +62,10 @@ class Execution:
     ) -> None:
         """``report`` is told that a delivery has new progress."""
         self._registry = registry
-        self._follow_ups = follow_ups
         self._isolation = isolation
         self._crash_budget = crash_budget
         self._report = report
+        self._follow_ups = follow_ups
 
     def run(self, delivery: Delivery, coroutines: Coroutines) -> Settlement:
         """Runs the job in this thread, or in a child; never raises."""
@@ -70,46 +74,73 @@ class Execution:
             end = self._attempt(delivery, coroutines, started)
         except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
             end = ending_of(error, started, time.monotonic())
+        return end if isinstance(end, Succeeded) else self.settlement(delivery, end)
+
+    async def run_async(self, delivery: Delivery, elsewhere: Elsewhere) -> Settlement:
+        """Runs the job on this event loop, what would block it ``elsewhere``; never raises."""
+        started = time.monotonic()
+        try:
+            data, task = self._open(delivery)
+            if not task.is_async or task.isolated or delivery.job.suspect:
+                return await elsewhere(delivery)
+            return await self._await_here(delivery, task, data.payload, started)
+        except BaseException as error:  # noqa: BLE001 - as above
+            return self.settlement(delivery, ending_of(error, started, time.monotonic()))
+
+    def settlement(self, delivery: Delivery, end: Succeeded | Ending) -> Settlement:
+        """What the store is told of an end."""
         if isinstance(end, Succeeded):
             return end
         return settlement_of(
             delivery.job, end, crash_budget=self._crash_budget, random=random.random
         )
 
-    def _attempt(
-        self, delivery: Delivery, coroutines: Coroutines, started: float
-    ) -> Succeeded | Ending:
+    def is_apart(self, delivery: Delivery) -> bool:
+        """Whether the job needs a child of its own; notes the name of its task."""
+        with suppress(UnreadableJobError):  # its child says so
+            delivery.task = decode_data(delivery.job.data).task
+        task = self._registry.by_name.get(delivery.task)
+        return delivery.job.suspect or (task is not None and task.isolated)
+
+    def _open(self, delivery: Delivery) -> tuple[JobData, Task]:
         if delivery.is_canceled:
             raise JobCanceledError("canceled before it started")
         data = decode_data(delivery.job.data)
         delivery.task = data.task
         task = self._registry.get(data.task)
         _log.debug("job.started", job_id=delivery.job.id, task=task.name)
-        if task.isolated or delivery.job.suspect:
-            return self._isolation.run(delivery, data, started)
-        return self._here(delivery, task, data.payload, coroutines, started)
+        return data, task
 
-    def _here(
-        self,
-        delivery: Delivery,
-        task: Task,
-        payload: dict[str, Any],
-        coroutines: Coroutines,
-        started: float,
+    def _attempt(
+        self, delivery: Delivery, coroutines: Coroutines, started: float
+    ) -> Succeeded | Ending:
+        data, task = self._open(delivery)
+        if task.isolated or delivery.job.suspect:
+            return self._isolation.run(delivery)
+        context = self._context(delivery, task) if task.payload.context_parameter else None
+        value = call(task, data.payload, context)
+        if task.is_async:
+            value = self._finish(delivery, value, coroutines)
+        return _success(delivery, task, value, context, started)
+
+    def _finish(self, delivery: Delivery, coroutine: Any, coroutines: Coroutines) -> Any:
+        delivery.stop = coroutines.stop
+        try:
+            return coroutines.run(coroutine, limit_of(delivery.job.timeout_seconds))
+        finally:
+            delivery.stop = None
+
+    async def _await_here(
+        self, delivery: Delivery, task: Task, payload: dict[str, Any], started: float
     ) -> Succeeded:
         context = self._context(delivery, task) if task.payload.context_parameter else None
-        value = invoke(task, payload, context, coroutines)
-        ended = time.monotonic()
-        job = delivery.job
-        return Succeeded(
-            id=job.id,
-            token=job.token,
-            started=started,
-            ended=ended,
-            result=result_json(task.name, value),
-            journal=journal_of(context),
-            follow_ups=submissions_of(context.follow_ups) if context else (),
-        )
+        watched = Watched(limit_of(delivery.job.timeout_seconds))
+        delivery.stop = watched.stop
+        try:
+            value = await watched.run(call(task, payload, context))
+        finally:
+            delivery.stop = None
+        return _success(delivery, task, value, context, started)
 
     def _context(self, delivery: Delivery, task: Task) -> Context:
         def keep(value: bytes) -> None:
@@ -131,10 +162,11 @@ class Execution:
         )
 
 
-def invoke(
-    task: Task, payload: dict[str, Any], context: Context | None, coroutines: Coroutines
-) -> Any:
+def call(task: Task, payload: dict[str, Any], context: Context | None) -> Any:
     """Calls the task's function with its payload and, where it asks for one, its context.
+
+    Returns:
+        What it returned: the coroutine of an ``async def`` one.
 
     Raises:
         InvalidPayloadError: The payload does not fit; beside it whatever the task raises.
@@ -142,8 +174,24 @@ def invoke(
     arguments = task.payload.bind(payload)
     if task.payload.context_parameter:
         arguments[task.payload.context_parameter] = context
-    value = task.function(**arguments)
-    return coroutines.run(value) if task.is_async else value
+    return task.function(**arguments)
+
+
+def _success(
+    delivery: Delivery, task: Task, value: Any, context: Context | None, started: float
+) -> Succeeded:
+    ended = time.monotonic()
+    job = delivery.job
+    return Succeeded(
+        id=job.id,
+        token=job.token,
+        started=started,
+        ended=ended,
+        result=result_json(task.name, value),
+        attempt=job.attempts + 1,
+        journal=journal_of(context),
+        follow_ups=submissions_of(context.follow_ups) if context else (),
+    )
 
 
 def limit_of(timeout_seconds: float | None) -> float | None:

@@ -269,7 +269,7 @@ class Loop:
         """The grace is nearly over: what still runs is given back, children are killed."""
         running = self._hands.orphan()
         for delivery in running:
-            delivery.kill("stopping")
+            delivery.kill()
         self._parts.releaser.add(running)
 
     def _give_back_unanswered(self) -> None:

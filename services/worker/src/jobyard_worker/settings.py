@@ -12,6 +12,7 @@ from jobyard.settings import Names, Settings, env, queue_list
 if TYPE_CHECKING:
     from jobyard.registry import Registry
 
+_MOST_SLOTS = 1_000
 _BUILT_IN = ("high", "default", "low", "notifications")
 
 
@@ -34,10 +35,22 @@ class WorkerSettings(Settings):
         description="name of the group of workers that are scaled together",
     )
     executor: Literal["thread"] = Field(
-        "thread", validation_alias=env("JOBYARD_EXECUTOR"), description="how jobs run: thread"
+        "thread",
+        validation_alias=env("JOBYARD_EXECUTOR"),
+        description="how jobs run: thread",
     )
     concurrency: int = Field(
-        8, ge=1, le=1000, validation_alias=env("JOBYARD_CONCURRENCY"), description="jobs at once"
+        8,
+        ge=1,
+        le=_MOST_SLOTS,
+        validation_alias=env("JOBYARD_CONCURRENCY"),
+        description="jobs at once",
+    )
+    kill_seconds: float = Field(
+        5.0,
+        gt=0,
+        validation_alias=env("JOBYARD_KILL_SECONDS"),
+        description="from telling a job in a child to end to killing the child",
     )
     grace_seconds: float = Field(
         30.0,

@@ -39,15 +39,23 @@ class Ready:
         self._tokens.get()
         return self._first()
 
+    def try_take(self) -> Delivery | None:
+        """The next one; None while there is none."""
+        try:
+            self._tokens.get_nowait()
+        except Empty:
+            return None
+        return self._first()
+
+    def put_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Adds deliveries that were taken, before all others of their queues."""
+        for delivery in reversed(deliveries):
+            self._ranks[delivery.job.queue].appendleft(delivery)
+            self._tokens.put(None)
+
     def take_all(self) -> list[Delivery]:
         """All that wait, without blocking."""
-        taken: list[Delivery] = []
-        while True:
-            try:
-                self._tokens.get_nowait()
-            except Empty:
-                return taken
-            taken.append(self._first())
+        return list(iter(self.try_take, None))
 
     def _first(self) -> Delivery:
         """Whoever holds a token finds a delivery; another thread may be quicker at one rank."""
