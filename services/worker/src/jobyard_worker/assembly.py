@@ -61,4 +61,14 @@ def _executor(
         report=progress.report,
         follow_ups=FollowUps(registry, settings),
     )
-    return ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)
+    match settings.executor:
+        case "thread":
+            return ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)
+        case "process":
+            from jobyard_worker.executors.process import ProcessExecutor  # noqa: PLC0415
+
+            return ProcessExecutor(settings, settings.queues, execution, nursery, wake)
+        case "asyncio":
+            from jobyard_worker.executors.asyncio import AsyncioExecutor  # noqa: PLC0415
+
+            return AsyncioExecutor(settings.concurrency, settings.queues, execution, wake)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from jobyard.queues import check_name
 from jobyard.settings import Names, Settings, env, queue_list
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jobyard.registry import Registry
 
 _MOST_SLOTS = 1_000
+_MOST_COROUTINES = 10_000
 _BUILT_IN = ("high", "default", "low", "notifications")
 
 
@@ -34,23 +35,35 @@ class WorkerSettings(Settings):
         validation_alias=env("JOBYARD_POOL"),
         description="name of the group of workers that are scaled together",
     )
-    executor: Literal["thread"] = Field(
+    executor: Literal["thread", "process", "asyncio"] = Field(
         "thread",
         validation_alias=env("JOBYARD_EXECUTOR"),
-        description="how jobs run: thread",
+        description="where jobs run: in threads, in warm processes, or on one event loop",
     )
     concurrency: int = Field(
         8,
         ge=1,
-        le=_MOST_SLOTS,
+        le=_MOST_COROUTINES,
         validation_alias=env("JOBYARD_CONCURRENCY"),
-        description="jobs at once",
+        description=f"jobs at once; above {_MOST_SLOTS} only with asyncio",
     )
     kill_seconds: float = Field(
         5.0,
         gt=0,
         validation_alias=env("JOBYARD_KILL_SECONDS"),
         description="from telling a job in a child to end to killing the child",
+    )
+    child_max_jobs: int = Field(
+        100_000,
+        ge=0,
+        validation_alias=env("JOBYARD_CHILD_MAX_JOBS"),
+        description="jobs after which a warm child is replaced; 0 for any number",
+    )
+    child_max_mb: int = Field(
+        0,
+        ge=0,
+        validation_alias=env("JOBYARD_CHILD_MAX_MB"),
+        description="resident memory above which a warm child is replaced; 0 for any (Linux)",
     )
     grace_seconds: float = Field(
         30.0,
@@ -75,6 +88,13 @@ class WorkerSettings(Settings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return queue_list(value)
+
+    @field_validator("concurrency")
+    @classmethod
+    def _threads_are_dear(cls, value: int, info: ValidationInfo) -> int:
+        if value > _MOST_SLOTS and info.data.get("executor") != "asyncio":
+            raise ValueError(f"at most {_MOST_SLOTS}, or set JOBYARD_EXECUTOR=asyncio")
+        return value
 
     @field_validator("pool")
     @classmethod
