@@ -90,6 +90,22 @@ def test_an_error_of_a_class_that_is_given_up_on_is_final(
     assert (job.state, job.attempts) == (State.FAILED, 1)
 
 
+@pytest.mark.parametrize("task", ["enqueuer", "enqueuer_isolated"])
+def test_what_a_job_enqueued_runs_after_its_success_and_only_then(
+    worker: Service, store: Store, task: str
+) -> None:
+    parent = ended(store, submit(store, task))
+    failed = ended(store, submit(store, task, {"fail": True}))
+
+    follow_up = ended(store, parent.result)
+    assert (follow_up.state, follow_up.result, follow_up.tags) == (
+        State.SUCCEEDED, 5, ("follow-up",),
+    )  # fmt: skip
+    assert failed.error is not None
+    assert failed.error.type == "ValueError"
+    assert store.run(calls.read(failed.error.message)) is None
+
+
 @pytest.mark.parametrize(
     ("task", "payload", "type_", "words"),
     [

@@ -70,6 +70,21 @@ def asks_again_isolated(context: Context) -> int:
 
 
 @task
+def enqueuer(context: Context, fail: bool = False) -> str:
+    """Enqueues one job, and returns its id unless it then fails."""
+    job_id = context.enqueue("add", {"a": 2, "b": 3}, tags=["follow-up"])
+    if fail:
+        raise ValueError(job_id)
+    return job_id
+
+
+@task(isolated=True)
+def enqueuer_isolated(context: Context, fail: bool = False) -> str:
+    """The same, in a child."""
+    return enqueuer(context, fail)
+
+
+@task
 def unstorable() -> object:
     """Returns what JSON cannot carry."""
     return object()

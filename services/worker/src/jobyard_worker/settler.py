@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 _MOST_BYTES = 4 * 1024 * 1024
-"""Results in one call; more would hold the server, and the connection, for long."""
+"""Results and enqueued payloads in one call; more would hold the server, and the connection."""
 
 
 class Settler:
@@ -87,7 +87,9 @@ class Settler:
 
 
 def _size_of(settlement: Settlement) -> int:
-    return len(settlement.result) if isinstance(settlement, Succeeded) else 0
+    if not isinstance(settlement, Succeeded):
+        return 0
+    return len(settlement.result) + sum(len(job.payload) for job in settlement.follow_ups)
 
 
 def _report(batch: Sequence[Ended], replies: Sequence[Settled]) -> None:
