@@ -112,6 +112,21 @@ def test_expires_at_is_kept_as_that_instant(api: httpx.Client) -> None:
     assert read(api, job["id"])["expires_at"] == job["expires_at"]
 
 
+def test_a_job_that_comes_too_late_ends_as_expired(api: httpx.Client, store: Store) -> None:
+    late = submit(api, queue="q", expires_at="1999-01-01T00:00:00Z")["id"]
+    in_time = submit(api, queue="q", expires_at="2031-05-06T12:00:00Z")["id"]
+
+    claimed = claim(store, "q")
+
+    assert [job.id for job in claimed] == [in_time]
+    job = read(api, late)
+    assert (job["state"], job["attempts"], job["started_at"]) == ("expired", 0, None)
+    assert job["ended_at"] is not None
+    listed = api.get("/v1/jobs", params={"queue": "q", "state": "expired"}).json()["jobs"]
+    assert [one["id"] for one in listed] == [late]
+    assert api.post(f"/v1/jobs/{late}/cancel").json()["state"] == "expired"
+
+
 def test_a_job_without_a_word_about_it_never_expires(api: httpx.Client) -> None:
     assert submit(api)["expires_at"] is None
 

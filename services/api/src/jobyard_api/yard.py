@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.orders import Order, submission_of
 from jobyard.queues import JOB_ID_PATTERN
+from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.records import CancelOutcome, SubmitStatus
 from jobyard_api.answers import job_of, job_of_submission
@@ -121,11 +122,12 @@ class Yard:
         Raises:
             RefusalError: There is none of that id, or it has ended.
         """
+        await self.job(job_id)
+        [(outcome, _)] = await self._store.run(calls.cancel([job_id]))
         record = await self.job(job_id)
-        [(outcome, state)] = await self._store.run(calls.cancel([job_id]))
         if outcome is CancelOutcome.ENDED:
-            raise _ended(str(state or record.state))
-        return await self.job(job_id)
+            raise _ended(record.state)
+        return record
 
     async def list_jobs(self, wanted: Filter, before: Cursor | None, limit: int) -> Listing:
         """One page of jobs, newest first."""
@@ -170,12 +172,12 @@ def _not_found(job_id: str) -> RefusalError:
     )
 
 
-def _ended(state: str) -> RefusalError:
+def _ended(state: State) -> RefusalError:
     detail = f"The job has ended already: it {_VERBS.get(state, state)}."
-    return RefusalError(Code.JOB_ENDED, detail, members={"state": state})
+    return RefusalError(Code.JOB_ENDED, detail, members={"state": str(state)})
 
 
-_VERBS = {"succeeded": "succeeded", "failed": "failed", "canceled": "was canceled"}
+_VERBS = {State.CANCELED: "was canceled"}
 
 
 def _conflict() -> RefusalError:

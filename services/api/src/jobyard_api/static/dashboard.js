@@ -1,7 +1,7 @@
 // The queue dashboard: reads and shows. Text goes into the page as text only, never as markup.
 "use strict";
 
-const STATES = ["all", "queued", "running", "scheduled", "retrying", "succeeded", "failed", "canceled"];
+const STATES = ["all", "queued", "running", "scheduled", "retrying", "succeeded", "failed", "canceled", "expired"];
 const FIGURES = ["queued", "running", "scheduled", "succeeded", "failed", "canceled"];
 const EVERY_MS = 2000;
 const view = { state: "all", queue: "all", page: 1 };
