@@ -185,6 +185,18 @@ def test_after_a_gap_of_its_own_it_waits_one_lease(yard: Yard) -> None:
     assert yard.read("j1").state is State.RUNNING
 
 
+def test_a_clock_that_goes_back_stops_the_reaping_for_one_lease_only(yard: Yard) -> None:
+    yard.claim_new("j1")
+    yard.expire("w1")
+    ahead = yard.now_ms() + 600_000
+    yard.client.hset(yard.keys.yard("reaper"), mapping={"tick": ahead, "resume": ahead})
+
+    yard.store.run(calls.reap(lease_seconds=LEASE_SECONDS))
+
+    resume = int(yard.client.hget(yard.keys.yard("reaper"), "resume"))
+    assert resume <= yard.now_ms() + LEASE_SECONDS * 1000
+
+
 def test_the_wait_after_a_gap_ends(yard: Yard) -> None:
     yard.claim_new("j1")
     yard.expire("w1")

@@ -17,7 +17,8 @@ local function may_reap()
   expect('hash', yard('reaper'))
   local state = redis.call('HMGET', yard('reaper'), 'tick', 'resume')
   local tick, resume = tonumber(state[1] or ''), tonumber(state[2] or '0')
-  if not tick or NOW - tick > lease_ms / 2 then resume = NOW + lease_ms end
+  local gap = NOW - (tick or 0)
+  if gap > lease_ms / 2 or gap < 0 then resume = NOW + lease_ms end -- below 0: the clock went back
   redis.call('HSET', yard('reaper'), 'tick', NOW, 'resume', resume)
   return NOW >= resume
 end
