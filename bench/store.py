@@ -55,6 +55,8 @@ def main() -> None:
         "growth": _growth,
         "queues": _queues,
     }
+    with Lab() as lab:
+        print_versions(lab)
     for name in arguments.only.split(","):
         measures[name](arguments)
 
@@ -73,11 +75,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _bytes(arguments: argparse.Namespace) -> None:
-    for number, (name, options) in enumerate(_NODES.items()):
+    print("\nbytes a job (here without the append-only file, whose buffers would count)")
+    for name, options in _NODES.items():
         with Lab({"appendonly": "no", **options}) as lab:
-            if not number:
-                print_versions(lab)
-                print("\nbytes a job (without the append-only file, whose buffers would count)")
             queued, finished = _our_bytes(lab, arguments.jobs)
             print(f"  Jobyard, {name:26}: queued {queued:5.0f} B, finished {finished:5.0f} B")
             lab.client.flushall()
