@@ -90,6 +90,18 @@ def test_an_error_of_a_class_that_is_given_up_on_is_final(
     assert (job.state, job.attempts) == (State.FAILED, 1)
 
 
+def test_the_time_that_a_job_waited_counts_towards_its_total(
+    services: Services, store: Store, client: redis.Redis
+) -> None:
+    retry = RetryPolicy.fixed(0, total_seconds=3000).to_json()
+    fresh, old = (submit(store, "failer", retry=retry) for _ in range(2))
+    client.hset(store.keys.job(old), "created_at", "2020-01-01T00:00:00.000000Z")
+
+    services.start("jobyard-worker", JOBYARD_TASK_MODULES=MODULES)
+
+    assert [ended(store, job).attempts for job in (fresh, old)] == [2, 1]
+
+
 @pytest.mark.parametrize("task", ["enqueuer", "enqueuer_isolated"])
 def test_what_a_job_enqueued_runs_after_its_success_and_only_then(
     worker: Service, store: Store, task: str
