@@ -51,6 +51,16 @@ class UnreadableJobError(JobyardError):
     """A stored job cannot be read: a foreign serializer, a broken record, an unknown function."""
 
 
+class FunctionNotAllowedError(JobyardError):
+    """A job of plain RQ code names a function that is not on the allow-list."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"Function {name!r} may not run here: {reason}. List it in JOBYARD_RQ_FUNCTIONS "
+            "(dotted names or patterns, as in billing.jobs.*), or make it a task."
+        )
+
+
 class StoreUnavailableError(JobyardError):
     """The store cannot serve now (away, loading, read-only, out of memory). Try again later."""
 

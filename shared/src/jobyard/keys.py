@@ -48,6 +48,10 @@ class Keys:
         """Hash of one worker (RQ)."""
         return f"{self.prefix}:worker:{worker}"
 
+    def commands(self, worker: str) -> str:
+        """Channel of commands to one worker (RQ)."""
+        return f"{self.prefix}:pubsub:{worker}"
+
     def yard(self, *parts: str) -> str:
         """A key of ours."""
         return ":".join((self.prefix, "yard", *parts))

@@ -22,17 +22,23 @@ if TYPE_CHECKING:
     from jobyard.store import Store
     from jobyard_worker.executors import Executor
     from jobyard_worker.keeping import Keeping
+    from jobyard_worker.rqjobs.rider import Rider
     from jobyard_worker.settings import WorkerSettings
     from jobyard_worker.wake import Wake
 
 
-def assemble(
-    settings: WorkerSettings, registry: Registry, store: Store, keeping: Keeping, wake: Wake
+def assemble(  # noqa: PLR0917 - the parts
+    settings: WorkerSettings,
+    registry: Registry,
+    store: Store,
+    keeping: Keeping,
+    wake: Wake,
+    rider: Rider,
 ) -> Parts:
     """The parts of a worker, its threads started."""
     link = Link(store)
     progress = Progress(link, wake)
-    executor = _executor(settings, registry, progress, wake)
+    executor = _executor(settings, registry, progress, wake, rider)
     listener = Listener(store, settings.queues, wake)
     executor.start()
     listener.start()
@@ -50,7 +56,7 @@ def assemble(
 
 
 def _executor(
-    settings: WorkerSettings, registry: Registry, progress: Progress, wake: Wake
+    settings: WorkerSettings, registry: Registry, progress: Progress, wake: Wake, rider: Rider
 ) -> Executor:
     """The one that is asked for; only what that needs is imported."""
     nursery = Nursery(kill_seconds=settings.kill_seconds, report=progress.report)
@@ -60,6 +66,7 @@ def _executor(
         crash_budget=settings.crash_budget,
         report=progress.report,
         follow_ups=FollowUps(registry, settings),
+        rider=rider,
     )
     match settings.executor:
         case "thread":

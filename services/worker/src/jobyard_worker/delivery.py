@@ -17,8 +17,8 @@ class Delivery:
     """A claimed job and what became of it here. The loop and the slot that runs it share it."""
 
     __slots__ = (
-        "_cancelled", "is_canceled", "is_orphaned", "is_reported", "is_started", "job", "progress",
-        "stop", "task",
+        "_cancelled", "after", "is_canceled", "is_orphaned", "is_reported", "is_started", "job",
+        "progress", "stop", "task",
     )  # fmt: skip
 
     def __init__(self, job: Claimed) -> None:
@@ -37,6 +37,8 @@ class Delivery:
         """Whether ``progress`` waits to be stored."""
         self.stop: Callable[[Stop], object] | None = None
         """Tells whoever runs it to end it; None while nobody does who could."""
+        self.after: Callable[[], None] | None = None
+        """What to do once its settlement is stored."""
         self._cancelled: threading.Event | None = None
 
     @property

@@ -14,7 +14,7 @@ from jobyard.errors import JobCanceledError, ResultNotStorableError, UnreadableJ
 from jobyard.follow_ups import submissions_of
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
-from jobyard.store.records import JournalEntry, Succeeded
+from jobyard.store.records import JournalEntry, RQEnded, Succeeded
 from jobyard_worker.executors.coroutines import Watched
 from jobyard_worker.outcome import ending_of, settlement_of
 
@@ -25,11 +25,22 @@ if TYPE_CHECKING:
     from jobyard.follow_ups import FollowUps
     from jobyard.registry import Registry
     from jobyard.store.data import JobData
-    from jobyard.store.records import Settlement
+    from jobyard.store.records import Claimed, Settlement
     from jobyard.task import Task
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.executors.coroutines import Coroutines
     from jobyard_worker.outcome import Ending
+
+    class RQHandlers(Protocol):
+        """Runs jobs that plain RQ code enqueued."""
+
+        def takes(self, job: Claimed) -> bool:
+            """Whether the job is one for it."""
+            ...
+
+        def run(self, delivery: Delivery) -> RQEnded:
+            """Blocks until the job ended."""
+            ...
 
     class Isolation(Protocol):
         """Runs a job where it can be killed."""
@@ -48,6 +59,20 @@ _MOST_BYTES = 16 * 1024 * 1024
 hold up whatever else the worker has to settle."""
 
 
+class _NoRQ:
+    """For a worker without RQ's handlers."""
+
+    def takes(self, job: Claimed) -> bool:
+        del job
+        return False
+
+    def run(self, delivery: Delivery) -> RQEnded:
+        raise NotImplementedError(delivery.job.id)
+
+
+_TAKES_NONE = _NoRQ()
+
+
 class Execution:
     """Turns a delivery into a settlement; used by the slots of every executor."""
 
@@ -59,8 +84,10 @@ class Execution:
         crash_budget: int,
         report: Callable[[Delivery], None],
         follow_ups: FollowUps,
+        rider: RQHandlers = _TAKES_NONE,
     ) -> None:
-        """``report`` is told that a delivery has new progress."""
+        """``report`` is told that a delivery has new progress; ``rider`` runs jobs of plain RQ."""
+        self._rider = rider
         self._registry = registry
         self._isolation = isolation
         self._crash_budget = crash_budget
@@ -74,12 +101,14 @@ class Execution:
             end = self._attempt(delivery, coroutines, started)
         except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
             end = ending_of(error, started, time.monotonic())
-        return end if isinstance(end, Succeeded) else self.settlement(delivery, end)
+        return end if isinstance(end, (Succeeded, RQEnded)) else self.settlement(delivery, end)
 
     async def run_async(self, delivery: Delivery, elsewhere: Elsewhere) -> Settlement:
         """Runs the job on this event loop, what would block it ``elsewhere``; never raises."""
         started = time.monotonic()
         try:
+            if self.is_for_rq(delivery):
+                return await elsewhere(delivery)
             data, task = self._open(delivery)
             if not task.is_async or task.isolated or delivery.job.suspect:
                 return await elsewhere(delivery)
@@ -102,6 +131,14 @@ class Execution:
         task = self._registry.by_name.get(delivery.task)
         return delivery.job.suspect or (task is not None and task.isolated)
 
+    def is_for_rq(self, delivery: Delivery) -> bool:
+        """Whether the job is one of plain RQ code that RQ's handlers run."""
+        return self._rider.takes(delivery.job)
+
+    def run_for_rq(self, delivery: Delivery) -> RQEnded:
+        """Runs such a job, and waits for it; never raises."""
+        return self._rider.run(delivery)
+
     def _open(self, delivery: Delivery) -> tuple[JobData, Task]:
         if delivery.is_canceled:
             raise JobCanceledError("canceled before it started")
@@ -113,7 +150,9 @@ class Execution:
 
     def _attempt(
         self, delivery: Delivery, coroutines: Coroutines, started: float
-    ) -> Succeeded | Ending:
+    ) -> Succeeded | RQEnded | Ending:
+        if self.is_for_rq(delivery):
+            return self.run_for_rq(delivery)
         data, task = self._open(delivery)
         if task.isolated or delivery.job.suspect:
             return self._isolation.run(delivery)

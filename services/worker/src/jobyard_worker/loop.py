@@ -16,6 +16,7 @@ from jobyard.store import calls
 from jobyard_worker.drain import Drain
 from jobyard_worker.hands import Hands
 from jobyard_worker.pace import Pace
+from jobyard_worker.shift import Shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from jobyard_worker.wake import Wake
 
 _log = get_logger(__name__)
+
+_FOR_EVER = Shift()
 
 _ROUND_SECONDS = 0.25
 """The loop goes round at least this often: beat, keeper, what was claimed ahead."""
@@ -59,8 +62,16 @@ class Parts:
 class Loop:
     """Runs until a stop was asked for and everything in hand is settled or given back."""
 
-    def __init__(self, parts: Parts, settings: WorkerSettings, join: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        settings: WorkerSettings,
+        join: Callable[[], str],
+        shift: Shift = _FOR_EVER,
+    ) -> None:
         """``join`` begins a lease and returns the worker's name under it."""
+        self._shift = shift
+        self._idle_since: float | None = None
         self._parts = parts
         self._settings = settings
         self._join = join
@@ -69,7 +80,6 @@ class Loop:
         self._pace = Pace(settings.concurrency)
         self._drain: Drain | None = None
         self._is_stop_asked = False
-        self._stops_when_idle = False
         self._dispatched_at = 0.0
         self.finished = 0
         """Jobs that ended here."""
@@ -78,10 +88,6 @@ class Loop:
         """Sets a flag; safe in a signal handler, and any number of times."""
         self._is_stop_asked = True
         self._parts.wake.set()
-
-    def stop_when_idle(self) -> None:
-        """Stops as soon as nothing runs and the queues are empty (RQ's burst mode)."""
-        self._stops_when_idle = True
 
     @property
     def has_running_jobs(self) -> bool:
@@ -156,13 +162,22 @@ class Loop:
     def _dispatch(self, jobs: Sequence[Claimed]) -> None:
         if jobs:
             self._dispatched_at = time.monotonic()
+            self._idle_since = None
             self._parts.executor.submit(self._hands.take(jobs))
 
     def _rest(self) -> None:
         """The queues are empty and a slot is free: the bells say when that changes."""
-        if self._stops_when_idle and not self._parts.executor.unfinished:
-            self.ask_to_stop()
+        self._leave_when_idle()
         self._parts.listener.ask()
+
+    def _leave_when_idle(self) -> None:
+        if self._parts.executor.unfinished:
+            self._idle_since = None
+            return
+        now = time.monotonic()
+        self._idle_since = self._idle_since or now
+        if self._shift.is_idle_too_long(now - self._idle_since):
+            self.ask_to_stop()
 
     def _wants_to_claim(self) -> bool:
         """Free slots are filled at once; ahead is claimed in batches worth a round trip."""
@@ -171,14 +186,16 @@ class Loop:
             return False
         if claimer.is_unanswered:
             return True
-        if not claimer.may_find_more:
+        if not claimer.may_find_more or not self._room():
             return False
         return self._has_free_slot() or self._room() * 2 > self._pace.look_ahead() > 0
 
     def _room(self) -> int:
         """Free slots, and what history says will start at once."""
         wanted = self._settings.concurrency + self._pace.look_ahead()
-        return max(wanted - self._parts.executor.unfinished, 0)
+        room = max(wanted - self._parts.executor.unfinished, 0)
+        allowed = self._shift.room(self.finished, self._parts.executor.unfinished)
+        return room if allowed is None else min(room, allowed)
 
     def _has_free_slot(self) -> bool:
         return self._parts.executor.unfinished < self._settings.concurrency
@@ -212,6 +229,8 @@ class Loop:
         self._hands.drop(delivery for delivery, _ in ended)
         mine = [(delivery, how) for delivery, how in ended if not delivery.is_orphaned]
         self.finished += len(mine)
+        if self._shift.is_done(self.finished):
+            self.ask_to_stop()
         self._parts.settler.add(mine)
 
     def _settle(self) -> None:

@@ -84,6 +84,24 @@ class WorkerSettings(Settings):
         description="deaths of its own child after which a job is a dead letter",
     )
 
+    rq_functions: Names = Field(
+        (),
+        validation_alias=env("JOBYARD_RQ_FUNCTIONS"),
+        description="comma list of functions (dotted, * matches) that plain RQ jobs may name",
+    )
+    allow_pickle: bool = Field(
+        False,
+        validation_alias=env("JOBYARD_ALLOW_PICKLE"),
+        description="true runs records in RQ's default serializer; who writes them runs any code",
+    )
+
+    @field_validator("rq_functions", mode="before")
+    @classmethod
+    def _patterns(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
     @field_validator("queues", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:

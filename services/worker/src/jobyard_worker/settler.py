@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from jobyard.errors import StoreUnavailableError
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
-from jobyard.store.records import Settled, Succeeded
+from jobyard.store.records import RQEnded, Settled, Succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from jobyard.store.calls import Call
     from jobyard.store.records import Settlement
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.link import Link
@@ -61,14 +62,14 @@ class Settler:
         size = 0
         for ended in self._waiting:
             size += _size_of(ended[1])
-            if batch and (size > _MOST_BYTES or len(batch) == calls.BATCH):
+            if batch and (size > _MOST_BYTES or not _fits(batch, ended)):
                 break
             batch.append(ended)
         return batch
 
     def _settle(self, worker: str, batch: Sequence[Ended]) -> None:
         try:
-            replies = self._link.run(calls.settle(worker, [ended[1] for ended in batch]))
+            replies = self._link.run(_call(worker, [ended[1] for ended in batch]))
         except StoreUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - a job boundary: a bad record harms only itself
@@ -86,7 +87,20 @@ class Settler:
         _log.error("job.unsettled", job_id=job.id, queue=job.queue, reason=str(error))
 
 
+def _fits(batch: Sequence[Ended], ended: Ended) -> bool:
+    """Jobs of plain RQ code have a script of their own."""
+    alike = isinstance(ended[1], RQEnded) == isinstance(batch[0][1], RQEnded)
+    return alike and len(batch) < calls.BATCH
+
+
+def _call(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
+    of_rq = [ended for ended in settlements if isinstance(ended, RQEnded)]
+    return calls.settle_rq(worker, of_rq) if of_rq else calls.settle(worker, settlements)
+
+
 def _size_of(settlement: Settlement) -> int:
+    if isinstance(settlement, RQEnded):
+        return len(settlement.value)
     if not isinstance(settlement, Succeeded):
         return 0
     return len(settlement.result) + sum(len(job.payload) for job in settlement.follow_ups)
@@ -98,6 +112,8 @@ def _report(batch: Sequence[Ended], replies: Sequence[Settled]) -> None:
             _log.warning("job.refused", job_id=delivery.job.id, reason=reply.value)
             continue
         _report_end(delivery, settlement)
+        if delivery.after is not None:
+            delivery.after()
 
 
 def _report_end(delivery: Delivery, settlement: Settlement) -> None:
@@ -108,7 +124,13 @@ def _report_end(delivery: Delivery, settlement: Settlement) -> None:
         task=delivery.task,
         queue=job.queue,
         attempt=job.attempts + 1,
-        outcome=type(settlement).__name__.lower(),
+        outcome=_outcome_of(settlement),
         duration_ms=round((settlement.ended - settlement.started) * 1000, 3),
         result_ttl_seconds=job.result_ttl_seconds,
     )
+
+
+def _outcome_of(settlement: Settlement) -> str:
+    if isinstance(settlement, RQEnded):
+        return settlement.kind
+    return type(settlement).__name__.lower()

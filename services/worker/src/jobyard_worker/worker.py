@@ -10,11 +10,9 @@ import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import redis
 from rq import worker_registration
-from rq.serializers import JSONSerializer
 from rq.utils import now
 from rq.worker import BaseWorker, DequeueStrategy, WorkerStatus
 
@@ -25,11 +23,20 @@ from jobyard.observability.logging import configure_logging, get_logger
 from jobyard.registry import discover
 from jobyard.store import Store, calls
 from jobyard.store.front import translate
+from jobyard.store.records import ENGINE
 from jobyard_worker.assembly import assemble
 from jobyard_worker.identity import new_worker_name
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.loop import Loop
+from jobyard_worker.rqjobs import options
+from jobyard_worker.rqjobs.address import address_of
+from jobyard_worker.rqjobs.commands import Commands
+from jobyard_worker.rqjobs.horses import Stable
+from jobyard_worker.rqjobs.rider import Rider
+from jobyard_worker.rqjobs.upkeep import Upkeep
+from jobyard_worker.rqjobs.webhooks import Courier
 from jobyard_worker.settings import WorkerSettings
+from jobyard_worker.shift import Shift
 from jobyard_worker.signals import StopSignals
 from jobyard_worker.wake import Wake
 
@@ -37,8 +44,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobyard.registry import Registry
+    from jobyard_worker.rqjobs.terms import Terms
 
 _log = get_logger(__name__)
+
+_FOR_EVER = Shift()
+
+_COURIER_SECONDS = 10.0
+"""For webhooks on their way, RQ's default timeout of one."""
 
 
 class Worker(BaseWorker):
@@ -52,7 +65,7 @@ class Worker(BaseWorker):
         settings: WorkerSettings | None = None,
         prepare_for_work: bool = True,
         serializer: Any = None,
-        **options: Any,
+        **others: Any,
     ) -> None:
         """As RQ's; RQ's command line and ``Worker.all`` call it too.
 
@@ -62,14 +75,14 @@ class Worker(BaseWorker):
             settings: Read from the environment when ``work`` is called without.
             prepare_for_work: False for a view of another process's worker.
             serializer: RQ's; JSON unless another one is named.
-            **options: RQ's other options.
+            **others: RQ's other options.
         """
         super().__init__(
             queues,
             name=name or new_worker_name(),
             prepare_for_work=False,
-            serializer=serializer or JSONSerializer,
-            **options,
+            serializer=options.serializer_of(serializer),
+            **others,
         )
         self._settings = settings
         self._is_registered_once = False
@@ -79,32 +92,46 @@ class Worker(BaseWorker):
     def work(  # type: ignore[explicit-override]  # noqa: PLR0917 - RQ's signature
         self,
         burst: bool = False,
-        logging_level: str | None = None,  # noqa: ARG002 - as above
-        date_format: str = "",  # noqa: ARG002
-        log_format: str = "",  # noqa: ARG002
+        logging_level: str | None = None,
+        date_format: str = "",
+        log_format: str = "",
         max_jobs: int | None = None,
         max_idle_time: int | None = None,
         with_scheduler: bool = False,
         dequeue_strategy: DequeueStrategy = DequeueStrategy.DEFAULT,
     ) -> bool:
-        """Works until it is told to stop, or, in burst mode, until the queues are empty.
-
-        The formats and the level of RQ's logs say nothing here: ``JOBYARD_LOG_FORMAT`` and
-        ``JOBYARD_LOG_LEVEL`` do.
+        """Works until it is told to stop, or as long as the options of RQ's command line say.
 
         Returns:
             Whether any job ended here.
 
         Raises:
-            ConfigurationError: A setting is wrong, or an option of RQ's has no meaning here.
+            SystemExit: A setting is wrong or an option is refused; its text is one line that says
+                which and why.
         """
-        _refuse(max_jobs=max_jobs, max_idle_time=max_idle_time, with_scheduler=with_scheduler)
-        if dequeue_strategy != DequeueStrategy.DEFAULT:
-            raise ConfigurationError("dequeue_strategy: this worker serves its queues in order.")
-        settings = self._settings or self._settings_of_rq()
-        wake = Wake()
-        keeping, signals = Keeping(settings, wake), StopSignals()
-        return self.serve(settings, keeping, wake, signals, burst=burst)
+        shift = Shift(burst=burst, max_jobs=max_jobs, max_idle_seconds=max_idle_time)
+        try:
+            settings = self._settings or self._settings_of_rq(logging_level)
+            options.refuse(
+                self,
+                date_format=date_format,
+                log_format=log_format,
+                lease_seconds=settings.lease_seconds,
+            )
+            options.order_of(dequeue_strategy)
+            terms = options.terms_of_rq(self, settings)
+            wake = Wake()
+            keeping, signals = Keeping(settings, wake), StopSignals()
+            upkeep = Upkeep(
+                Store(connect(settings), settings.keys),
+                lease_seconds=settings.lease_seconds,
+                promotes=with_scheduler,
+            )
+            return self.serve(
+                settings, keeping, wake, signals, terms=terms, shift=shift, upkeep=upkeep
+            )
+        except ConfigurationError as error:
+            raise SystemExit(f"rq worker: {error}") from None
 
     def serve(
         self,
@@ -113,20 +140,35 @@ class Worker(BaseWorker):
         wake: Wake,
         signals: StopSignals,
         *,
-        burst: bool = False,
+        terms: Terms | None = None,
+        shift: Shift = _FOR_EVER,
+        upkeep: Upkeep | None = None,
     ) -> bool:
         """As ``work``, with a keeper and handlers of signals that were started before."""
         registry = discover(settings.task_modules)
         settings = settings.with_queues_of(registry)
         self._set_queues(settings.queues)
         store = Store(connect(settings), settings.keys)
-        parts = assemble(settings, registry, store, keeping, wake)
-        loop = Loop(parts, settings, lambda: self._join(settings, registry, store))
-        if burst:
-            loop.stop_when_idle()
+        courier = Courier()
+        rider = Rider(
+            Stable({"RQ_KEY_PREFIX": settings.key_prefix}, kill_seconds=settings.kill_seconds),
+            courier,
+            terms or options.terms_of(settings),
+            settings,
+            crash_budget=settings.crash_budget,
+        )
+        parts = assemble(settings, registry, store, keeping, wake, rider)
+        loop = Loop(parts, settings, lambda: self._join(settings, registry, store, commands), shift)
+        commands = Commands(Store(connect(settings), settings.keys), rider, loop.ask_to_stop)
+        commands.start()
+        if upkeep is not None:
+            upkeep.start()
         signals.pass_to(loop.ask_to_stop)
         loop.run()
         signals.ignore()
+        if upkeep is not None:
+            upkeep.stop()
+        courier.close(_COURIER_SECONDS)
         _log.info("worker.stopped", worker=self.name, finished=loop.finished)
         if loop.has_running_jobs:
             _leave_at_once()
@@ -142,7 +184,9 @@ class Worker(BaseWorker):
             for name in names
         ]
 
-    def _join(self, settings: WorkerSettings, registry: Registry, store: Store) -> str:
+    def _join(
+        self, settings: WorkerSettings, registry: Registry, store: Store, commands: Commands
+    ) -> str:
         """Begins a lease; each has a name of its own, so that nothing late meets the next one."""
         if self._is_registered_once:
             self.name = new_worker_name()
@@ -158,6 +202,7 @@ class Worker(BaseWorker):
         )
         self._register(store)
         self._is_registered_once = True
+        commands.listen_as(self.name)
         _log.info(
             "worker.started",
             worker=self.name,
@@ -171,7 +216,7 @@ class Worker(BaseWorker):
     def _register(self, store: Store) -> None:
         """What RQ's ``register_birth`` writes, in one step that may be repeated."""
         self.birth_date = self.last_heartbeat = now()
-        record = {**self.serialize(), "state": WorkerStatus.IDLE.value}
+        record = {**self.serialize(), "state": WorkerStatus.IDLE.value, "engine": ENGINE}
         try:
             with store.client.pipeline() as pipeline:
                 pipeline.delete(self.key)
@@ -182,10 +227,18 @@ class Worker(BaseWorker):
         except redis.RedisError as error:
             raise translate(error) from error
 
-    def _settings_of_rq(self) -> WorkerSettings:
-        """Settings where RQ's command line chose the server and the queues."""
-        url = _url_of(self.connection)
-        settings = WorkerSettings.load(queues=tuple(self.queue_names()), redis_url=url)
+    def _settings_of_rq(self, logging_level: str | None) -> WorkerSettings:
+        """Settings where RQ's command line chose the server and the queues.
+
+        One job at a time, as RQ's users expect, unless ``JOBYARD_CONCURRENCY`` says otherwise.
+        """
+        settings = WorkerSettings.load(
+            queues=tuple(self.queue_names()),
+            **address_of(self.connection),
+            **options.level_of(logging_level),
+        )
+        if "concurrency" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"concurrency": 1})
         configure_logging("worker", settings)
         return settings
 
@@ -194,26 +247,6 @@ class Worker(BaseWorker):
     ) -> redis.Redis:
         """RQ would raise the socket's timeout to minutes; the main loop has its own connection."""
         return connection
-
-
-def _refuse(**options: object) -> None:
-    for name, value in options.items():
-        if value:
-            raise ConfigurationError(f"{name} has no meaning for this worker: leave it out.")
-
-
-def _url_of(connection: redis.Redis) -> str:
-    """The URL of the server that ``connection`` is made for."""
-    pool = connection.connection_pool
-    options = pool.connection_kwargs
-    user, password = options.get("username") or "", options.get("password") or ""
-    who = f"{quote(user, safe='')}:{quote(password, safe='')}@" if password else ""
-    database = options.get("db") or 0
-    if options.get("path"):
-        return f"unix://{who}{options['path']}?db={database}"
-    scheme = "rediss" if issubclass(pool.connection_class, redis.SSLConnection) else "redis"
-    host, port = options.get("host", "127.0.0.1"), options.get("port", 6379)
-    return f"{scheme}://{who}{host}:{port}/{database}"
 
 
 def _leave_at_once() -> None:

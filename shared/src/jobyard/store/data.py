@@ -20,6 +20,11 @@ PERFORM = "jobyard_worker.perform.perform"
 MAX_DATA_BYTES = 64 * 1024 * 1024
 """Nothing larger is unpacked: a small compressed record may hold gigabytes."""
 
+PICKLE_REFUSED = (
+    "the record is pickled: set JOBYARD_ALLOW_PICKLE=true where everybody who can write to the "
+    "store may run code here, or enqueue with the serializer rq.serializers.JSONSerializer"
+)
+
 _PICKLE_PROTOCOL = 0x80
 
 
@@ -37,22 +42,44 @@ def encode_data(task: str, payload: bytes) -> bytes:
     return b'["%s",null,[%s,%s],{}]' % (PERFORM.encode(), json.dumps(task).encode(), payload)
 
 
+def is_pickled(data: bytes) -> bool:
+    """Whether RQ's default serializer wrote it, judged by its first byte alone."""
+    try:
+        head = zlib.decompressobj().decompress(data, 1) if data[:1] == b"x" else data[:1]
+    except zlib.error:
+        return False
+    return head == bytes([_PICKLE_PROTOCOL])
+
+
+def function_of(data: bytes) -> str:
+    """The function that RQ would call, without ever unpickling.
+
+    Raises:
+        UnreadableJobError: It is not JSON of RQ's shape; the message says what it is instead.
+    """
+    return str(_call(data)[0])
+
+
 def decode_data(data: bytes) -> JobData:
     """Reads ``data`` without ever unpickling.
 
     Raises:
         UnreadableJobError: It is not JSON of our shape; the message says what it is instead.
     """
-    call = _load(_unpack(data))
-    if not (isinstance(call, list) and len(call) == 4 and isinstance(call[0], str)):  # noqa: PLR2004
-        raise UnreadableJobError("the record's data is not RQ's [function, instance, args, kwargs]")
-    function, _, arguments, keywords = call
+    function, _, arguments, keywords = _call(data)
     if function != PERFORM:
         raise UnreadableJobError(
             f"function {function!r} is not a Jobyard task: enqueue {PERFORM!r} "
             "with the task's name and payload"
         )
     return JobData(function, *_arguments(arguments, keywords))
+
+
+def _call(data: bytes) -> list[Any]:
+    call = _load(_unpack(data))
+    if not (isinstance(call, list) and len(call) == 4 and isinstance(call[0], str)):  # noqa: PLR2004
+        raise UnreadableJobError("the record's data is not RQ's [function, instance, args, kwargs]")
+    return call
 
 
 def _arguments(arguments: Any, keywords: Any) -> tuple[str, dict[str, Any]]:
@@ -81,9 +108,7 @@ def _unpack(data: bytes) -> bytes:
 
 def _load(text: bytes) -> Any:
     if text[:1] == bytes([_PICKLE_PROTOCOL]):
-        raise UnreadableJobError(
-            "the record is pickled: enqueue with the serializer rq.serializers.JSONSerializer"
-        )
+        raise UnreadableJobError(PICKLE_REFUSED)
     try:
         return from_json(text)
     except ValueError as error:

@@ -34,7 +34,7 @@ _LAST = frozenset({1, 3})
 _MAX_TRACEBACK_BYTES = 1024 * 1024
 
 
-_ROW = 14
+_ROW = 15
 """Values of one job in the reply of a claim."""
 
 
@@ -50,7 +50,7 @@ def claim(reply: list[Any]) -> Claim:
 
 def _claimed(row: list[bytes], now_ms: int) -> Claimed:
     id_, token, queue, data, timeout, attempts, deliveries, retry, suspect, *rest = row
-    meta, enqueued_at, created_at, task, result_ttl = rest
+    meta, enqueued_at, created_at, task, result_ttl, uses_rq = rest
     return Claimed(
         id_.decode(),
         token.decode(),
@@ -67,6 +67,7 @@ def _claimed(row: list[bytes], now_ms: int) -> Claimed:
         task.decode(errors="replace"),
         _whole(result_ttl) or 0,
         now_ms,
+        uses_rq == b"1",
     )
 
 
@@ -159,6 +160,7 @@ def worker(row: list[Any]) -> WorkerInfo:
         last_heartbeat_at=_time(fields.get(b"last_heartbeat")),
         succeeded=_whole(fields.get(b"successful_job_count", b"")) or 0,
         failed=_whole(fields.get(b"failed_job_count", b"")) or 0,
+        engine=_text(fields, b"engine") or "rq",
     )
 
 

@@ -93,6 +93,8 @@ class Claimed(NamedTuple):
     result_ttl_seconds: int
     claimed_ms: int
     """The server's clock at the claim."""
+    uses_rq: bool = False
+    """Whether a record of plain RQ code asks for callbacks, retries, repeats, webhooks …"""
 
     @property
     def age_seconds(self) -> float:
@@ -360,6 +362,10 @@ class QueueInfo:
     counters: Mapping[str, int]
 
 
+ENGINE = "jobyard"
+"""What our workers call themselves in RQ's hash of a worker."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
     """One registered worker as RQ's tools see it."""
@@ -377,6 +383,12 @@ class WorkerInfo:
     last_heartbeat_at: datetime | None
     succeeded: int
     failed: int
+    engine: str = ENGINE
+
+    @property
+    def is_stock(self) -> bool:
+        """Whether it is RQ's own worker: jobs that it takes from our queues have no lease."""
+        return self.engine != ENGINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -57,6 +58,7 @@ class ProcessExecutor:
         self._ended: deque[tuple[Delivery, Settlement]] = deque()
         self._unfinished = 0
         self._free = self._slots
+        self._riding = 0
         self._next_start = 0.0
         self._next_memory_look = 0.0
 
@@ -101,7 +103,7 @@ class ProcessExecutor:
     def _feed(self) -> None:
         """Hands over what waits, as far as children are free or quick."""
         self._recycle()
-        round_ = _Round(self._nursery.children, self._slots)
+        round_ = _Round(self._nursery.children, self._slots - self._riding)
         while (delivery := self._ready.try_take()) is not None:
             if not self._place(delivery, round_):
                 self._ready.put_back([delivery])
@@ -116,6 +118,8 @@ class ProcessExecutor:
         if delivery.is_canceled:
             self._drop(delivery)
             return True
+        if self._execution.is_for_rq(delivery):
+            return round_.free > 0 and self._ride(delivery, round_)
         if self._execution.is_apart(delivery):
             return round_.free > 0 and self._isolate(delivery, round_)
         if round_.give(delivery, self._tempo.most_in_hand(delivery.task)):
@@ -127,6 +131,14 @@ class ProcessExecutor:
     def _isolate(self, delivery: Delivery, round_: _Round) -> bool:
         round_.free -= 1
         self._nursery.raise_child(self._end, delivery)
+        return True
+
+    def _ride(self, delivery: Delivery, round_: _Round) -> bool:
+        """A job of plain RQ code takes a slot, and a process of its own that a thread waits for."""
+        round_.free -= 1
+        self._riding += 1
+        delivery.is_started = True
+        threading.Thread(target=self._wait_for, args=(delivery,), name="rider", daemon=True).start()
         return True
 
     def _start_another(self) -> None:
@@ -157,6 +169,14 @@ class ProcessExecutor:
         if not (may_look or (self._max_mb and not child.in_hand)):
             return False
         return child.memory_mb > self._max_mb
+
+    def _wait_for(self, delivery: Delivery) -> None:
+        settlement = self._execution.run_for_rq(delivery)
+        with self._nursery.lock:
+            self._riding -= 1
+            self._ended.append((delivery, settlement))
+        self._wake.set()
+        self._nursery.nudge()
 
     def _drop(self, delivery: Delivery) -> None:
         now = time.monotonic()

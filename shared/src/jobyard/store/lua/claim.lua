@@ -7,7 +7,7 @@
 -- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when there may be more,
 -- records too new, queues passed over (comma list), then flat for each job:
 -- id token queue data timeout attempts deliveries retry suspect meta enqueued_at created_at task
--- result_ttl
+-- result_ttl uses-rq (1 where plain RQ code asked for what only RQ's handlers do)
 
 local worker, nonce, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local SCHEMA = 1 -- of records; a higher one was written by a newer Jobyard
@@ -20,11 +20,21 @@ expect('hash', about)
 expect('hash', held)
 expect('hash', yard('dead', 'unreadable'))
 
+local function uses_rq(id)
+  local asked = redis.call('HMGET', key('job', id), 'success_callback_name', 'failure_callback_name',
+    'stopped_callback_name', 'webhooks', 'retries_left', 'repeats_left', 'rate_limit_key')
+  for i = 1, #asked do
+    if asked[i] and asked[i] ~= '' then return true end
+  end
+  return false
+end
+
 local claimed, reply, broken = {}, { 'ok', NOW, 0, 0, '' }, {}
 local function bring(id, token, queue, job)
   local at = #reply
   reply[at + 1], reply[at + 2], reply[at + 3] = id, token, queue
   for i = 2, 12 do reply[at + 2 + i] = job[i] or '' end
+  reply[at + 15] = not job[11] and uses_rq(id) and '1' or ''
 end
 
 local last = redis.call('HMGET', about, 'nonce', 'claimed')
@@ -98,7 +108,8 @@ local function next_waiting(first)
   return first
 end
 
-local at = next_waiting(1)
+-- `rq suspend`: nobody takes anything, also no worker that was waiting when it was said.
+local at = redis.call('EXISTS', key('suspended')) == 0 and next_waiting(1)
 while at and #claimed < limit and looks > 0 do
   if pcall(guard, ARGV[5 + at]) then empty(ARGV[5 + at]) else broken[#broken + 1] = ARGV[5 + at] end
   at = next_waiting(at + 1)

@@ -67,12 +67,12 @@ local function crash(id, queue, ended, budget)
   make_ready(id, queue, true)
 end
 
-local function apply(id, token, queue, at, cancel)
+local function apply(id, token, queue, at, found)
   local kind, started, ended = ARGV[at + 2], NOW - tonumber(ARGV[at + 3]), NOW - tonumber(ARGV[at + 4])
-  local job, number, pairs_end = key('job', id), tonumber(ARGV[at + 8]), at + WIDTH - 1 + tonumber(ARGV[at + 11])
-  if cancel and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
+  local job, number, last = key('job', id), tonumber(ARGV[at + 8]), at + WIDTH - 1 + tonumber(ARGV[at + 11])
+  if found[3] == '1' and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
   remember(id, token, at, started, ended)
-  if pairs_end >= at + WIDTH then redis.call('HSET', job, unpack(ARGV, at + WIDTH, pairs_end)) end
+  if last >= at + WIDTH then redis.call('HSET', job, unpack(ARGV, at + WIDTH, last)) end
   if kind == 'crashed' then return crash(id, queue, ended, number) end
   bump(job, 'attempts', 1)
   if kind == 'retrying' then
@@ -86,39 +86,30 @@ local function apply(id, token, queue, at, cancel)
   finish(id, queue, STATUS[kind], ended, 'started_at', iso(started))
 end
 
-local function each(visit)
-  local at = 4
-  for _ = 1, tonumber(ARGV[3]) do
-    visit(at)
-    at = at + WIDTH + tonumber(ARGV[at + 11])
-  end
-end
-
-local members = {}
-each(function(at)
-  members[#members + 1] = ARGV[at] .. ':' .. ARGV[at + 1]
+local starts, members, at = {}, {}, 4
+for i = 1, tonumber(ARGV[3]) do
   expect('stream', key('results', ARGV[at]))
-end)
+  starts[i], members[i] = at, ARGV[at] .. ':' .. ARGV[at + 1]
+  at = at + WIDTH + tonumber(ARGV[at + 11])
+end
 local held = queues_held(worker, members)
 for _, queue in pairs(held) do guard(queue) end
 
 local replies, worked, good, bad = {}, 0, 0, 0
-each(function(at)
-  local id, token = ARGV[at], ARGV[at + 1]
-  local member = id .. ':' .. token
-  local queue = held[member]
-  local outcome, job = owned(member, id, token, queue)
+for i, start in ipairs(starts) do
+  local id, token, member, queue = ARGV[start], ARGV[start + 1], members[i], held[members[i]]
+  local outcome, found = owned(member, id, token, queue)
   if queue and outcome ~= 'again' then drop_hold(worker, member, queue) end
   if outcome == 'mine' then
-    apply(id, token, queue, at, job[3] == '1')
+    apply(id, token, queue, start, found)
     outcome = 'done'
-    worked = worked + tonumber(ARGV[at + 3]) - tonumber(ARGV[at + 4])
-    if ARGV[at + 2] == 'succeeded' then good = good + 1 else bad = bad + 1 end
+    worked = worked + tonumber(ARGV[start + 3]) - tonumber(ARGV[start + 4])
+    if ARGV[start + 2] == 'succeeded' then good = good + 1 else bad = bad + 1 end
   elseif outcome == 'stale' then
     count(queue or (fields(id, 'origin') or {})[1] or 'unknown', 'stale')
   end
-  replies[#replies + 1] = outcome
-end)
+  replies[i] = outcome
+end
 flush()
 if redis.call('EXISTS', key('worker', worker)) == 1 then
   bump(key('worker', worker), 'successful_job_count', good)

@@ -1,0 +1,122 @@
+"""The stable: a small process from which each horse is forked, so that a job costs no new Python.
+
+Started as ``python -m jobyard_worker.rqjobs.stable <descriptor>`` by ``horses.py``. It has one
+thread and never runs a job itself, so that forking it is safe. Each message on the socket brings
+two pipes for a new horse; ``pid <n>`` and ``end <n> <exit code>`` go back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+from pydantic_core import from_json
+
+from jobyard_worker.rqjobs import horse
+
+_DIE_WITH_PARENT = 1
+"""``PR_SET_PDEATHSIG`` of ``prctl(2)``."""
+
+
+class Stable:
+    """Forks horses until the worker is gone."""
+
+    def __init__(self, door: socket.socket) -> None:
+        self._door = door
+        self._bell, bell = os.pipe()
+        os.set_blocking(bell, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Returns when the worker has closed the door."""
+        while True:
+            ready, _, _ = select.select([self._door.fileno(), self._bell], [], [])
+            if self._bell in ready:
+                os.read(self._bell, 4096)
+                self._bury()
+            if self._door.fileno() in ready and not self._admit():
+                return
+
+    def _admit(self) -> bool:
+        data, pipes, _, _ = socket.recv_fds(self._door, 1, 2)
+        if not data:
+            return False
+        pid = os.fork()
+        if pid == 0:
+            self._door.close()
+            _ride(*pipes)
+        for pipe in pipes:
+            os.close(pipe)
+        self._tell(f"pid {pid}")
+        return True
+
+    def _bury(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                self._tell(f"end {pid} {os.waitstatus_to_exitcode(status)}")
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._door.sendall(line.encode() + b"\n")
+
+
+def _ride(inbox: int, outbox: int) -> NoReturn:
+    """In the new process: one order, one job, and away without anybody's clean-up."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    _die_with_parent()
+    code = 1
+    try:
+        with os.fdopen(inbox, "rb") as orders, os.fdopen(outbox, "wb") as answers:
+            order = orders.readline()
+            if order:
+                _obey(from_json(order), answers)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _obey(order: dict[str, Any], answers: Any) -> None:
+    def say(message: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            answers.write(horse.frame(message))
+            answers.flush()
+
+    last = horse.run(order, say)
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    say(last)
+
+
+def _die_with_parent() -> None:
+    """Linux kills this process when its parent dies; elsewhere a horse may outlive its worker."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415 - only here
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serves the worker at the other end of the socket that the command line names."""
+    _die_with_parent()
+    gc.freeze()
+    Stable(socket.socket(fileno=int(sys.argv[1]))).serve()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
