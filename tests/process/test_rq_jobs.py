@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -10,9 +11,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rq import Callback, Group, Queue, Repeat, Retry
+from rq import Callback, Queue, Repeat, Retry
 from rq.command import send_kill_horse_command, send_stop_job_command
 from rq.exceptions import DuplicateJobError
+from rq.group import Group
 from rq.job import Dependency, Job, JobStatus
 from rq.rate_limit import RateLimit, RateLimitRegistry
 from rq.results import Result
@@ -21,7 +23,7 @@ from rq.webhook import Webhook
 
 from support import rq_functions
 from support.ledger import LEDGER_VARIABLE, Ledger
-from support.processes import Services
+from support.processes import Services, parent_of
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -73,8 +75,7 @@ def queue(connection: RawClient) -> Queue:
 def becomes(job: Job, status: str) -> Job:
     """``job``, read anew once it has that status."""
     wait_for(lambda: job.get_status() == status, SECONDS, lambda: _said(job))
-    job.refresh()
-    return job
+    return Job.fetch(job.id, job.connection, job.serializer)
 
 
 def _said(job: Job) -> str:
@@ -90,6 +91,10 @@ def error_of(job: Job) -> str:
     latest = job.latest_result()
     assert latest is not None
     return latest.exc_string or ""
+
+
+def results_of(job: Job) -> str:
+    return f"rq:results:{job.id}"
 
 
 def started(job: Job, ledger: Ledger, runs: int = 1) -> None:
@@ -131,7 +136,7 @@ def test_a_result_ttl_of_zero_keeps_nothing(queue: Queue) -> None:
 
     wait_for(lambda: not Job.exists(job.id, queue.connection), SECONDS)
     assert log_of(queue.connection) == ["done"]
-    assert not queue.connection.exists(Result.get_key(job.id))
+    assert not queue.connection.exists(results_of(job))
 
 
 def test_ttls_of_the_job_hold(queue: Queue) -> None:
@@ -140,7 +145,7 @@ def test_ttls_of_the_job_hold(queue: Queue) -> None:
 
     assert queue.connection.ttl(kept.key) == -1
     assert 0 < queue.connection.ttl(failed.key) <= 77
-    assert 0 < queue.connection.ttl(Result.get_key(failed.id)) <= 77
+    assert 0 < queue.connection.ttl(results_of(failed)) <= 77
 
 
 def test_meta_that_a_job_saves_stays(queue: Queue) -> None:
@@ -335,7 +340,10 @@ def test_a_rate_limit_keeps_jobs_apart(queue: Queue, rq_ledger: Ledger) -> None:
     for job in (*jobs, last):
         becomes(job, "finished")
     runs = [rq_ledger.runs()[job.id][0] for job in (*jobs, last)]
-    assert all(a.end and a.end.time_ns <= b.start.time_ns for a, b in zip(runs, runs[1:]))
+    in_order = sorted(runs, key=lambda run: run.start.time_ns)
+    for before, after in itertools.pairwise(in_order):
+        assert before.end is not None
+        assert before.end.time_ns <= after.start.time_ns
     assert RateLimitRegistry("one-at-a-time", queue.connection).get_allowed_job_ids() == []
 
 
@@ -365,10 +373,10 @@ def test_a_job_is_stopped_on_command(queue: Queue, rq_ledger: Ledger) -> None:
 def test_a_killed_horse_fails_its_job(queue: Queue, rq_ledger: Ledger) -> None:
     job = queue.enqueue(rq_functions.nap, 300)
     started(job, rq_ledger)
-    job.refresh()
-    assert job.worker_name
+    running = becomes(job, "started")
+    assert running.worker_name
 
-    send_kill_horse_command(queue.connection, job.worker_name)
+    send_kill_horse_command(queue.connection, running.worker_name)
 
     assert "kill-horse" in error_of(becomes(job, "failed"))
 
@@ -378,17 +386,16 @@ def test_a_job_whose_process_dies_is_a_dead_letter_after_its_crash_budget(
 ) -> None:
     job = becomes(queue.enqueue(rq_functions.die), "failed")
 
-    assert "SIGKILL" in str(queue.connection.xrevrange(Result.get_key(job.id), count=1))
+    assert "SIGKILL" in str(queue.connection.xrevrange(results_of(job), count=1))
     assert len(rq_ledger.runs()[job.id]) == 3
 
 
 def test_the_death_of_the_stable_takes_no_job_along(queue: Queue, rq_ledger: Ledger) -> None:
     job = queue.enqueue(rq_functions.nap, 1)
     started(job, rq_ledger)
-    pid = rq_ledger.runs()[job.id][0].start.pid
-    stable = int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])  # noqa: PTH123, SIM115
+    horse = rq_ledger.runs()[job.id][0].start.pid
 
-    os.kill(stable, signal.SIGKILL)
+    os.kill(parent_of(horse), signal.SIGKILL)
 
     assert becomes(job, "finished").return_value() == "rested"
     assert len(rq_ledger.runs()[job.id]) == 2
@@ -409,7 +416,9 @@ def test_webhooks_are_sent_once_the_outcome_is_stored(queue: Queue) -> None:
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(  # type: ignore[explicit-override]  # typing.override comes with 3.12
+            self, *_: Any
+        ) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:

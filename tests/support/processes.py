@@ -169,11 +169,11 @@ def _kill(pids: list[int]) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    children = [child for child in _all_pids() if _parent_of(child) == pid]
+    children = [child for child in _all_pids() if parent_of(child) == pid]
     return children + [below for child in children for below in _descendants(child)]
 
 
-def _parent_of(pid: int) -> int:
+def parent_of(pid: int) -> int:
     """0 for a process that is gone."""
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]

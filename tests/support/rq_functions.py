@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -65,10 +66,8 @@ def stubborn_nap(seconds: float) -> str:
     deadline = time.monotonic() + seconds
     append("start", _job().id, "-", 1)
     while time.monotonic() < deadline:
-        try:
+        with contextlib.suppress(Exception):
             time.sleep(0.05)
-        except Exception:  # noqa: BLE001, S110 - that is the point
-            pass
     return "rested"
 
 
@@ -101,7 +100,7 @@ def ask_for_ever(most: int) -> Any:
 
 def keep_meta(text: str) -> None:
     """Writes the job's meta, as a progress bar does."""
-    job = _job()
+    job: Any = _job()
     job.meta["said"] = text
     job.save_meta()
 
