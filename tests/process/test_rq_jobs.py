@@ -198,9 +198,9 @@ def test_a_timeout_of_minus_one_is_none(queue: Queue) -> None:
 
 
 def test_a_retry_without_interval_comes_at_once(queue: Queue) -> None:
-    job = queue.enqueue(rq_functions.fail_times, 2, retry=Retry(max=3))
+    job = becomes(queue.enqueue(rq_functions.fail_times, 2, retry=Retry(max=3)), "finished")
 
-    assert becomes(job, "finished").return_value() == "at last"
+    assert job.return_value() == "at last"
     assert job.retries_left == 1
 
 
@@ -324,7 +324,7 @@ def test_a_group_knows_its_jobs(queue: Queue) -> None:
 def test_a_job_repeats_as_often_as_it_asks(queue: Queue) -> None:
     job = queue.enqueue(rq_functions.record, "tick", repeat=Repeat(times=2, interval=[0, 1]))
 
-    becomes(job, "finished")
+    job = becomes(job, "finished")
     assert log_of(queue.connection) == ["tick"] * 3
     assert [result.type for result in job.results()] == [Result.Type.SUCCESSFUL] * 3
     assert job.repeats_left == 0
