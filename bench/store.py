@@ -76,13 +76,12 @@ def _arguments() -> argparse.Namespace:
 
 def _bytes(arguments: argparse.Namespace) -> None:
     print("\nbytes a job (here without the append-only file, whose buffers would count)")
-    for name, options in _NODES.items():
-        with Lab({"appendonly": "no", **options}) as lab:
-            queued, finished = _our_bytes(lab, arguments.jobs)
-            print(f"  Jobyard, {name:26}: queued {queued:5.0f} B, finished {finished:5.0f} B")
-            lab.client.flushall()
-            queued, finished = _rq_bytes(lab, arguments.jobs // 10)
-            print(f"  RQ,      {name:26}: queued {queued:5.0f} B, finished {finished:5.0f} B")
+    measures = {"Jobyard": (_our_bytes, arguments.jobs), "RQ": (_rq_bytes, arguments.jobs // 10)}
+    for setting, options in _NODES.items():
+        for name, (measure, jobs) in measures.items():
+            with Lab({"appendonly": "no", **options}) as lab:
+                queued, finished = measure(lab, jobs)
+            print(f"  {name:8} {setting:26}: queued {queued:5.0f} B, finished {finished:5.0f} B")
 
 
 def _our_bytes(lab: Lab, jobs: int) -> tuple[float, float]:
