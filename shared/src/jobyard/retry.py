@@ -89,10 +89,21 @@ class RetryPolicy(BaseModel):
     factor: float = Field(2.0, strict=True, ge=1, le=100, allow_inf_nan=False)
     cap_seconds: Delay = 600.0
     jitter: float = Field(0.1, strict=True, ge=0, le=1, allow_inf_nan=False)
-    retry_on: tuple[ClassName, ...] = Field((), max_length=MAX_CLASSES)
-    give_up_on: tuple[ClassName, ...] = Field((), max_length=MAX_CLASSES)
+    retry_on: tuple[ClassName, ...] = Field(
+        (),
+        max_length=MAX_CLASSES,
+        description="Classes of exceptions as error.type names them: no others are tried again",
+    )
+    give_up_on: tuple[ClassName, ...] = Field(
+        (), max_length=MAX_CLASSES, description="Classes that are never tried again"
+    )
     total_seconds: float | None = Field(
-        None, strict=True, gt=0, le=MAX_TOTAL_SECONDS, allow_inf_nan=False
+        None,
+        strict=True,
+        gt=0,
+        le=MAX_TOTAL_SECONDS,
+        allow_inf_nan=False,
+        description="No retry begins later than this after the job's creation",
     )
 
     @classmethod

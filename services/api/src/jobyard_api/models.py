@@ -74,7 +74,7 @@ class JobRequest(BaseModel):
     failure_ttl_seconds: Seconds | None = Field(
         None, description="How long a job that failed or was cancelled stays readable"
     )
-    retry: RetryPolicy | None = None
+    retry: RetryPolicy | None = Field(None, description="Default: the task's policy")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
 
     @field_validator("run_at", "expires_at")
