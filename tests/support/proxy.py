@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import threading
 import time
@@ -20,6 +21,10 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self.target = ("127.0.0.1", port)
         self.dropped = 0
+        self.repeated = 0
+        self._drop_share = 0.0
+        self._repeat_share = 0.0
+        self._random = random.Random(0)
         self._delay_seconds = 0.0
         self._blackhole = False
         self._refuses = False
@@ -54,6 +59,16 @@ class Proxy:
         """
         self._doomed = command
 
+    def plague(self, *, drops: float, repeats: float, seed: int) -> None:
+        """A share of the replies is lost, and a share of the requests reaches the server twice.
+
+        Each lost reply costs its connection. A repeat comes over a connection of its own, before or
+        after the request itself, as from a client that sends it again and a slow network.
+        ``dropped`` and ``repeated`` count.
+        """
+        self._drop_share, self._repeat_share = drops, repeats
+        self._random = random.Random(seed)
+
     def delay(self, seconds: float) -> None:
         """Every reply comes this much later."""
         self._delay_seconds = seconds
@@ -78,6 +93,7 @@ class Proxy:
         self._refuses = False
         self._delay_seconds = 0.0
         self._doomed = None
+        self._drop_share = self._repeat_share = 0.0
         if was_swallowing:
             self.cut()
 
@@ -121,7 +137,21 @@ class Proxy:
         if self._doomed is not None and self._doomed in data:
             self._doomed = None
             link.is_doomed = True
+        if self._drop_share and self._random.random() < self._drop_share:
+            link.is_doomed = True
         return not self._blackhole
+
+    def _repeats(self, data: bytes) -> bool:
+        """Only a script: all of those may be sent twice."""
+        is_script = data.startswith(b"*") and b"\r\nEVALSHA\r\n" in data[:32]
+        return is_script and self._random.random() < self._repeat_share
+
+    def _repeat(self, data: bytes) -> None:
+        """Sends a request once more and waits for its answer, which nobody gets."""
+        with contextlib.suppress(OSError), socket.create_connection(self.target, 2) as server:
+            server.sendall(data)
+            server.recv(_CHUNK)
+            self.repeated += 1
 
     def _passes_reply(self, link: _Link) -> bool:
         if self._delay_seconds:
@@ -166,8 +196,13 @@ class _Link:
 
     def _pump_requests(self) -> None:
         while data := _received(self._client):
+            comes_twice, comes_first = self._proxy._repeats(data), len(data) % 2
+            if comes_twice and comes_first:
+                self._proxy._repeat(data)
             if self._proxy._passes_request(self, data) and not _sent(self._server, data):
                 break
+            if comes_twice and not comes_first:
+                self._proxy._repeat(data)
         self._end(self._client)
 
     def _pump_replies(self) -> None:
