@@ -8,7 +8,7 @@ BENCHES := worker latency sleepers hoarding store memory first_job
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint types imports ci fix bench clean
+.PHONY: help install up test chaos lint types imports ci fix bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops i
 
 test: $(SYNCED) ## Run all tests (on Valkey, and on redis-server when installed)
 	$(BIN)/pytest $(ARGS)
+
+chaos: $(SYNCED) ## Kill and disturb everything, everywhere; prints one table (minutes)
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 lint: $(SYNCED) ## Check style and formatting
 	$(BIN)/ruff check .
