@@ -15,6 +15,7 @@ from jobyard_worker.listener import Listener
 from jobyard_worker.loop import Parts
 from jobyard_worker.progress import Progress
 from jobyard_worker.releaser import Releaser
+from jobyard_worker.rqjobs.peeker import Ears
 from jobyard_worker.settler import Settler
 
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ def assemble(  # noqa: PLR0917 - the parts
     keeping: Keeping,
     wake: Wake,
     rider: Rider,
+    *,
+    peeks: bool = False,
 ) -> Parts:
-    """The parts of a worker, its threads started."""
+    """The parts of a worker, its threads started; ``peeks``: it hears plain RQ code at once."""
     link = Link(store)
     progress = Progress(link, wake)
     executor = _executor(settings, registry, progress, wake, rider)
-    listener = Listener(store, settings.queues, wake)
+    listener = (Ears if peeks else Listener)(store, settings.queues, wake)
     executor.start()
     listener.start()
     return Parts(

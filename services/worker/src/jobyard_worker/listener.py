@@ -60,9 +60,12 @@ class Listener:
 
     def _listen(self) -> None:
         try:
-            self._store.listen(self._queues, BLOCK_SECONDS)
+            self._wait()
         except StoreUnavailableError:
             time.sleep(BLOCK_SECONDS / 2)  # the main loop finds out by itself and keeps the pauses
         except Exception:  # noqa: BLE001 - the thread outlives whatever one listening meets
             _log.exception("listener.failed")
             time.sleep(BLOCK_SECONDS)
+
+    def _wait(self) -> None:
+        self._store.listen(self._queues, BLOCK_SECONDS)

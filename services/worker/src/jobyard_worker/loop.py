@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jobyard_worker.listener import Listener
     from jobyard_worker.progress import Progress
     from jobyard_worker.releaser import Releaser
+    from jobyard_worker.rqjobs.peeker import Ears
     from jobyard_worker.settings import WorkerSettings
     from jobyard_worker.settler import Settler
     from jobyard_worker.wake import Wake
@@ -52,7 +53,7 @@ class Parts:
     link: Link
     claimer: Claimer
     executor: Executor
-    listener: Listener
+    listener: Listener | Ears
     settler: Settler
     releaser: Releaser
     progress: Progress

@@ -157,7 +157,7 @@ class Worker(BaseWorker):
             settings,
             crash_budget=settings.crash_budget,
         )
-        parts = assemble(settings, registry, store, keeping, wake, rider)
+        parts = assemble(settings, registry, store, keeping, wake, rider, peeks=upkeep is not None)
         loop = Loop(parts, settings, lambda: self._join(settings, registry, store, commands), shift)
         commands = Commands(Store(connect(settings), settings.keys), rider, loop.ask_to_stop)
         commands.start()

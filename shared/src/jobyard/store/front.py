@@ -55,6 +55,20 @@ class Store:
         except exceptions.RedisError as error:
             raise translate(error) from error
 
+    def peek(self, queue: str, seconds: float = BLOCK_SECONDS) -> bytes:
+        """Waits until something waits in ``queue``; its id stays where it is. Empty after silence.
+
+        Raises:
+            StoreUnavailableError: The store cannot serve now.
+        """
+        name = self.keys.queue(queue)
+        try:
+            return (
+                self.client.blmove(name, name, min(seconds, BLOCK_SECONDS), "LEFT", "LEFT") or b""
+            )
+        except exceptions.RedisError as error:
+            raise translate(error) from error
+
     def ping(self) -> float:
         """Seconds that one round trip took.
 
