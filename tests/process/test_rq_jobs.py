@@ -49,7 +49,11 @@ def worker(
         client.flushall()
     services = Services(
         tmp_path_factory.mktemp("rq"),
-        {LEDGER_VARIABLE: str(rq_ledger.path), "JOBYARD_CONCURRENCY": "3"},
+        {
+            LEDGER_VARIABLE: str(rq_ledger.path),
+            "JOBYARD_CONCURRENCY": "3",
+            "JOBYARD_KILL_SECONDS": "0.5",
+        },
     )
     services.start(
         "rq", "worker", "-w", "jobyard_worker.Worker", "--url", session_server.url,

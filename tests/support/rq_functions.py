@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from rq import Retry, get_current_job
+from rq import Queue, Retry, get_current_job
+from rq.job import Job as RQJob
 
 from support.ledger import append
 
@@ -147,3 +149,36 @@ def _job() -> Job:
     job = get_current_job()
     assert job is not None
     return job
+
+
+def triple(value: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns what JSON would turn into something else."""
+    return value * 3
+
+
+class Backwards:
+    """A serializer of a user's own."""
+
+    @staticmethod
+    def dumps(value: Any) -> bytes:
+        """JSON, from its end to its start."""
+        return json.dumps(value).encode()[::-1]
+
+    @staticmethod
+    def loads(data: bytes) -> Any:
+        """As ``dumps``."""
+        return json.loads(data[::-1])
+
+
+class LoudJob(RQJob):
+    """A job class of a user's own."""
+
+    def perform(self) -> Any:  # type: ignore[explicit-override]  # typing.override comes with 3.12
+        """Does something else than to call the function."""
+        return "LOUD"
+
+
+class HastyQueue(Queue):
+    """A queue class of a user's own."""
+
+    DEFAULT_TIMEOUT = 5

@@ -284,6 +284,8 @@ class Worker(_Answer):
     last_heartbeat_at: datetime | None
     succeeded: int
     failed: int
+    engine: str
+    """``jobyard``, or ``rq`` for a worker of RQ's own, whose jobs have no lease."""
 
 
 class WorkerList(_Answer):

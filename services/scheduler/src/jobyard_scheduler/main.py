@@ -20,6 +20,7 @@ from jobyard_scheduler.loops.promoter import Promoter
 from jobyard_scheduler.loops.pruner import Pruner
 from jobyard_scheduler.loops.reaper import Reaper
 from jobyard_scheduler.loops.ticker import Ticker
+from jobyard_scheduler.loops.watcher import Watcher
 from jobyard_scheduler.schedule import Schedule
 from jobyard_scheduler.schedule_file import check_unique, load_schedules
 from jobyard_scheduler.scheduler import Scheduler
@@ -62,6 +63,7 @@ def build(settings: SchedulerSettings) -> Scheduler:
             Reaper(store, settings.lease_seconds),
             Ticker(store, schedules_of(settings), _now),
             Pruner(store),
+            Watcher(store),
         ]
     )
 

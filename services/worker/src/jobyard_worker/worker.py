@@ -201,6 +201,7 @@ class Worker(BaseWorker):
             )
         )
         self._register(store)
+        _report_stock_workers(store)
         self._is_registered_once = True
         commands.listen_as(self.name)
         _log.info(
@@ -247,6 +248,13 @@ class Worker(BaseWorker):
     ) -> redis.Redis:
         """RQ would raise the socket's timeout to minutes; the main loop has its own connection."""
         return connection
+
+
+def _report_stock_workers(store: Store) -> None:
+    """The scheduler looks again and again; here because RQ's users may run none."""
+    for info in store.run(calls.workers()):
+        if info.is_stock:
+            _log.warning("stock_worker.found", worker=info.name, queues=",".join(info.queues))
 
 
 def _leave_at_once() -> None:

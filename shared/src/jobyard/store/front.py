@@ -62,10 +62,9 @@ class Store:
             StoreUnavailableError: The store cannot serve now.
         """
         name = self.keys.queue(queue)
+        client: Any = self.client
         try:
-            return (
-                self.client.blmove(name, name, min(seconds, BLOCK_SECONDS), "LEFT", "LEFT") or b""
-            )
+            return client.blmove(name, name, min(seconds, BLOCK_SECONDS), "LEFT", "LEFT") or b""
         except exceptions.RedisError as error:
             raise translate(error) from error
 

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jobyard.connection import BLOCK_SECONDS
+from jobyard.errors import StoreDataError
 from jobyard_worker.listener import Listener
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ class Peeker(Listener):
         self._queue = queue
         self._last_seen = b""
 
-    def _wait(self) -> None:
-        seen = self._store.peek(self._queue, BLOCK_SECONDS)
+    def _wait(self) -> None:  # type: ignore[explicit-override]  # typing.override comes with 3.12
+        try:
+            seen = self._store.peek(self._queue, BLOCK_SECONDS)
+        except StoreDataError:  # the claimer says so
+            seen = self._last_seen or b"none"
         if seen and seen == self._last_seen:
             time.sleep(BLOCK_SECONDS)  # a claim left it where it is: suspended, or too new
         self._last_seen = seen
@@ -52,7 +56,8 @@ class Ears:
 
     def take(self) -> bool:
         """Whether a listening ended since the last ``take``."""
-        return any([listener.take() for listener in self._listeners])
+        heard = [listener.take() for listener in self._listeners]
+        return any(heard)
 
 
 _MOST_QUEUES = 8
