@@ -48,6 +48,11 @@ def bench_noop() -> None:
 
 
 @task
+async def bench_async_noop() -> None:
+    """Nothing, on an event loop."""
+
+
+@task
 def bench_stamp() -> None:
     """Sends its clock."""
     clock.stamp()

@@ -54,7 +54,8 @@ class Peer:
     def start(self) -> Service:
         """One worker process."""
         command, *arguments = self._about["commands"][self.way]
-        return self._lab.services.start(str(self._scripts / command), *arguments, **self._env)
+        env = {**self._env, **self._about["environment"]}
+        return self._lab.services.start(str(self._scripts / command), *arguments, **env)
 
     def finished(self, jobs: int) -> int:
         """Jobs, of ``jobs``, whose result is stored."""

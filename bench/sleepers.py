@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from typing import get_args
 
 from jobyard_worker.settings import WorkerSettings
@@ -25,7 +24,8 @@ def main() -> None:
     arguments = _arguments()
     known = get_args(WorkerSettings.model_fields["executor"].annotation)
     if arguments.executor not in known:
-        sys.exit(f"There is no executor {arguments.executor}: {', '.join(known)}.")
+        print(f"There is no executor {arguments.executor}: {', '.join(known)}.")
+        return
     with Lab() as lab:
         print_versions(lab)
         print(f"{arguments.jobs} jobs, {arguments.executor} executor, as many at once")

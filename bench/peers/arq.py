@@ -20,7 +20,7 @@ COMMANDS = {"asyncio": ["arq", "peers.arq.WorkerSettings"]}
 FINISHED = ["ZCARD", "arq:queue"]
 COUNTS_WAITING = True
 SETTINGS = """up to 100 jobs at once, uvloop, results on, polls every 10 ms, reads 5 000 ids a
-    poll, logs off."""
+    poll, logs off. 10 at once are as quick, 500 are slower."""
 
 
 async def noop(_: Any) -> None:

@@ -21,7 +21,7 @@ COMMANDS = {
 }
 FINISHED = ["DBSIZE"]
 SETTINGS = """results on, no gossip, mingle, heartbeat or rate limits, prefetch 64, early
-    acknowledgement (its default), JSON."""
+    acknowledgement (its default), JSON. Threads, gevent and one forked child are slower."""
 
 app = celery.Celery("bench", broker=os.environ["BENCH_URL"], backend=os.environ["BENCH_URL"])
 app.conf.update(

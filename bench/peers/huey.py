@@ -17,7 +17,8 @@ PACKAGES = ("huey", "redis", "hiredis", "gevent")
 _CONSUMER = ["huey_consumer", "peers.huey.huey", "-q", "-w", "8", "-n", "-k"]
 COMMANDS = {"threads": [*_CONSUMER, "thread"], "greenlets": [*_CONSUMER, "greenlet"]}
 FINISHED = ["HLEN", "huey.results.bench"]
-SETTINGS = """8 threads, blocking reads, results on (also None), no periodic tasks, logs off."""
+SETTINGS = """8 threads, blocking reads, results on (also None), no periodic tasks, logs
+    off. Greenlets are slower."""
 
 huey = RedisHuey("bench", url=os.environ["BENCH_URL"], store_none=True)
 

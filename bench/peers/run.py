@@ -30,6 +30,7 @@ def _describe(peer: ModuleType) -> dict[str, object]:
     return {
         "versions": {name: importlib.metadata.version(name) for name in peer.PACKAGES},
         "commands": peer.COMMANDS,
+        "environment": getattr(peer, "ENVIRONMENT", {}),
         "finished": peer.FINISHED,
         "counts_waiting": getattr(peer, "COUNTS_WAITING", False),
         "settings": " ".join(peer.SETTINGS.split()),

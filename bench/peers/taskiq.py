@@ -20,7 +20,8 @@ COMMANDS = {
     "stream": [*_WORKER, "peers.taskiq:streams"],
 }
 FINISHED = ["DBSIZE"]
-SETTINGS = """1 worker, up to 100 jobs at once, uvloop, results on, logs off."""
+SETTINGS = """1 worker, list broker, up to 100 jobs at once, uvloop, results on, logs off. 10 or
+    1 000 at once and the stream broker are slower."""
 
 _URL = os.environ["BENCH_URL"]
 _results = RedisAsyncResultBackend[None](_URL, result_ex_time=86_400)
