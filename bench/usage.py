@@ -46,8 +46,11 @@ def tree_of(service: Service) -> list[int]:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Memory of one process that is in RAM (RSS), in units of 10^6 bytes."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MEGABYTES
+    """Memory of one process that is in RAM (RSS), in units of 10^6 bytes; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MEGABYTES
+    except OSError:
+        return 0.0
 
 
 def _processor_of(pid: int) -> Processor:
