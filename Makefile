@@ -47,7 +47,7 @@ bench: $(SYNCED) ## Measure everything, beside other queues (one: ARGS='worker -
 		echo "== $$each"; $(BIN)/python bench/$$each.py $(wordlist 2,99,$(ARGS)); done
 
 clean: ## Remove .venv, caches and the local store's data
-	rm -rf .venv .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov
+	rm -rf .venv bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp makes a second call quick; uv itself comes from PyPI in the version that uv.lock names.
