@@ -41,7 +41,16 @@ def assemble(  # noqa: PLR0917 - the parts
     """The parts of a worker, its threads started; ``peeks``: it hears plain RQ code at once."""
     link = Link(store)
     progress = Progress(link, wake)
-    executor = _executor(settings, registry, progress, wake, rider)
+    nursery = Nursery(kill_seconds=settings.kill_seconds, report=progress.report)
+    execution = Execution(
+        registry,
+        Isolated(nursery),
+        crash_budget=settings.crash_budget,
+        report=progress.report,
+        follow_ups=FollowUps(registry, settings),
+        rider=rider,
+    )
+    executor = executor_of(settings, execution, nursery, wake)
     listener = (Ears if peeks else Listener)(store, settings.queues, wake)
     executor.start()
     listener.start()
@@ -58,19 +67,10 @@ def assemble(  # noqa: PLR0917 - the parts
     )
 
 
-def _executor(
-    settings: WorkerSettings, registry: Registry, progress: Progress, wake: Wake, rider: Rider
+def executor_of(
+    settings: WorkerSettings, execution: Execution, nursery: Nursery, wake: Wake
 ) -> Executor:
-    """The one that is asked for; only what that needs is imported."""
-    nursery = Nursery(kill_seconds=settings.kill_seconds, report=progress.report)
-    execution = Execution(
-        registry,
-        Isolated(nursery),
-        crash_budget=settings.crash_budget,
-        report=progress.report,
-        follow_ups=FollowUps(registry, settings),
-        rider=rider,
-    )
+    """The one that the settings ask for; what the others need is not imported."""
     match settings.executor:
         case "thread":
             return ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)

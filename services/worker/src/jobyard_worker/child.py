@@ -13,7 +13,6 @@ import threading
 import time
 from base64 import b64decode
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
@@ -106,8 +105,7 @@ class Child:
 
     def _run(self, order: dict[str, Any]) -> dict[str, Any]:
         cancelled = threading.Event()
-        run = _run_rq if order["kind"] == "rq" else self._run_task
-        return self._interruption.run(order, cancelled, lambda: run(order, cancelled))
+        return self._interruption.run(order, cancelled, lambda: self._run_task(order, cancelled))
 
     def _run_task(self, order: dict[str, Any], cancelled: threading.Event) -> dict[str, Any]:
         tasks = self._tasks
@@ -120,7 +118,7 @@ class Child:
             context = self._context(order, task.name, tasks.follow_ups, cancelled)
         value = call(task, data.payload, context)
         if task.is_async:
-            value = self._coroutines.run(value)
+            value = self._coroutines.run(value, order["timeout_seconds"])
         lines = [(entry.journal, entry.line) for entry in journal_of(context)]
         result = result_json(task.name, value).decode()
         follow_ups = context.follow_ups if context else []
@@ -159,12 +157,6 @@ class Child:
         """A task that forks and returns twice: the copy has nothing to say."""
         if os.getpid() != self._pid:
             os._exit(0)
-
-
-def _run_rq(order: dict[str, Any], cancelled: threading.Event) -> dict[str, Any]:
-    """A job of plain RQ code; what that needs is imported with the first one."""
-    answer: dict[str, Any] = import_module("jobyard_worker.rq_jobs").run(order, cancelled)
-    return answer
 
 
 def _take_pipes() -> tuple[int, int]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from jobyard.context import Context
-from jobyard.errors import JobCanceledError, ResultNotStorableError, UnreadableJobError
+from jobyard.errors import JobCanceledError, ResultNotStorableError
 from jobyard.follow_ups import submissions_of
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
@@ -126,8 +125,7 @@ class Execution:
 
     def is_apart(self, delivery: Delivery) -> bool:
         """Whether the job needs a child of its own; notes the name of its task."""
-        with suppress(UnreadableJobError):  # its child says so
-            delivery.task = decode_data(delivery.job.data).task
+        delivery.task = delivery.job.task
         task = self._registry.by_name.get(delivery.task)
         return delivery.job.suspect or (task is not None and task.isolated)
 

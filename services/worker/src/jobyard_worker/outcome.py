@@ -123,7 +123,7 @@ def settlement_of(
     )
     match ending.verdict:
         case Verdict.CANCELED:
-            return Canceled(**facts)
+            return Canceled(**facts, error=ending.error)
         case Verdict.CRASHED:
             return Crashed(**facts, error=ending.error, budget=crash_budget)
         case Verdict.FINAL:

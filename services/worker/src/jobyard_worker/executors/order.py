@@ -23,7 +23,6 @@ def order_of(delivery: Delivery) -> bytes:
     """One line. The record's data goes as it is: what reads it may die of it, so the child does."""
     job = delivery.job
     order = {
-        "kind": "task",
         "id": job.id,
         "token": job.token,
         "queue": job.queue,

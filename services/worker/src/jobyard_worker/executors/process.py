@@ -103,7 +103,7 @@ class ProcessExecutor:
     def _feed(self) -> None:
         """Hands over what waits, as far as children are free or quick."""
         self._recycle()
-        round_ = _Round(self._nursery.children, self._slots - self._riding)
+        round_ = _Round(self._nursery.children, self._slots - self._riding, self._max_jobs)
         while (delivery := self._ready.try_take()) is not None:
             if not self._place(delivery, round_):
                 self._ready.put_back([delivery])
@@ -192,9 +192,10 @@ class ProcessExecutor:
 class _Round:
     """Who is given what in one turn."""
 
-    def __init__(self, children: Sequence[ChildProcess], slots: int) -> None:
+    def __init__(self, children: Sequence[ChildProcess], slots: int, max_jobs: int) -> None:
         self.bundles: dict[ChildProcess, list[Delivery]] = {}
         self._takers = [child for child in children if child.may_take_more]
+        self._max_jobs = max_jobs
         self.free = slots - sum(1 for child in children if child.in_hand or child.single)
 
     def give(self, delivery: Delivery, most: int) -> bool:
@@ -213,6 +214,8 @@ class _Round:
 
     def _takes(self, child: ChildProcess, most: int) -> bool:
         load = self._load(child)
+        if child.jobs + load >= self._max_jobs > 0:
+            return False
         if load:
             return load < min(child.most_in_hand, most)
         if self.free <= 0:
