@@ -20,7 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from jobyard import Context
-from jobyard.observability.logging import configure_logging, get_logger
+from jobyard.observability.logging import configure_logging, get_logger, lines_together
 
 Configure = Callable[..., BytesIO]
 
@@ -45,6 +45,19 @@ def configure() -> Iterator[Configure]:
 
 def events(stream: BytesIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_lines_that_belong_together_are_one_write(configure: Configure) -> None:
+    stream = configure()
+    log = get_logger("mine")
+
+    with lines_together():
+        log.info("first")
+        log.info("second")
+        nothing_yet = stream.getvalue()
+
+    assert nothing_yet == b""
+    assert [event["event"] for event in events(stream)] == ["first", "second"]
 
 
 def test_an_event_is_one_line_of_json(configure: Configure) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreUnavailableError
-from jobyard.observability.logging import get_logger
+from jobyard.observability.logging import get_logger, lines_together
 from jobyard.store import calls
 from jobyard.store.records import RQEnded, Settled, Succeeded
 
@@ -75,7 +75,8 @@ class Settler:
         except Exception as error:  # noqa: BLE001 - a job boundary: a bad record harms only itself
             self._settle_apart(worker, batch, error)
         else:
-            _report(batch, replies)
+            with lines_together():
+                _report(batch, replies)
 
     def _settle_apart(self, worker: str, batch: Sequence[Ended], error: Exception) -> None:
         """The batch was refused as a whole: each alone, so that the good ones get through."""

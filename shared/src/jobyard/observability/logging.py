@@ -6,15 +6,19 @@ import json
 import logging
 import sys
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -62,6 +66,30 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger(name))
 
 
+_Gathered = list[tuple[BinaryIO, bytes]]
+_GATHERED: ContextVar[_Gathered | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def lines_together() -> Iterator[None]:
+    """What is logged inside is written at its end, in one: a write costs more than its line."""
+    gathered: _Gathered = []
+    before = _GATHERED.set(gathered)
+    try:
+        yield
+    finally:
+        _GATHERED.reset(before)
+        for stream, lines in groupby(gathered, key=itemgetter(0)):
+            _write(stream, b"".join(line for _, line in lines))
+
+
+def _write(stream: BinaryIO, text: bytes) -> None:
+    """A reader that went away must not stop the process that logs."""
+    with suppress(OSError):
+        stream.write(text)
+        stream.flush()
+
+
 class _Lines:
     """Where a logger's finished lines go, one write each, so that lines never mix."""
 
@@ -72,10 +100,12 @@ class _Lines:
         self.name = name
 
     def msg(self, line: bytes) -> None:
-        """Writes a line; a reader that went away must not stop the process that logs."""
-        with suppress(OSError):
-            self._stream.write(line + b"\n")
-            self._stream.flush()
+        """Writes a line, or keeps it while lines are written together."""
+        gathered = _GATHERED.get()
+        if gathered is None:
+            _write(self._stream, line + b"\n")
+        else:
+            gathered.append((self._stream, line + b"\n"))
 
     debug = info = warning = error = critical = msg
 
