@@ -20,7 +20,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobyard.ids import new_id
+from jobyard.ids import Nonces
 from jobyard.store import calls
 from jobyard.store.records import Succeeded
 from lab import QUEUE, Lab, print_versions, submission, wait_until
@@ -44,6 +44,7 @@ _METADATA: dict[str, Any] = {
     "description": "Sends the invoice of one customer",
 }
 _WORKER = "bench"
+_NONCES = Nonces()
 _ROUNDS = 7
 _CALLS = 40
 
@@ -219,7 +220,7 @@ def _submit(lab: Lab, batch: Sequence[Any]) -> None:
 
 
 def _claim(lab: Lab, queues: Sequence[str], limit: int) -> Sequence[Claimed]:
-    return lab.store.run(calls.claim(_WORKER, new_id(), queues, limit)).jobs
+    return lab.store.run(calls.claim(_WORKER, _NONCES.next(), queues, limit)).jobs
 
 
 def _settle(lab: Lab, claimed: Sequence[Claimed]) -> None:

@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
-from jobyard.ids import new_id
+from jobyard.ids import Nonces
 from jobyard.store import calls
 from jobyard.store.records import Succeeded
 from jobyard_worker.settings import WorkerSettings
@@ -179,7 +179,8 @@ def _bare(lab: Lab, jobs: int) -> Run:
     pids, server = [os.getpid()], [lab.server.pid]
     worker_before, server_before = processor(pids), processor(server)
     began = time.perf_counter()
-    while claimed := lab.store.run(calls.claim("bare", new_id(), ["bench"], calls.BATCH)).jobs:
+    nonces = Nonces()
+    while claimed := lab.store.run(calls.claim("bare", nonces.next(), ["bench"], calls.BATCH)).jobs:
         lab.store.run(calls.settle("bare", [_success(job) for job in claimed]))
     seconds = time.perf_counter() - began
     worker, store = processor(pids) - worker_before, processor(server) - server_before

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobyard.ids import new_id
 from jobyard.store import Store, calls
 from jobyard.store.records import ErrorInfo, Failed, JournalEntry, Retrying, Succeeded
 from jobyard_api.routes.classic.appointment import Appointment
+from support.builders import build_nonce
 
 if TYPE_CHECKING:
     import httpx
@@ -24,7 +24,7 @@ ERROR = ErrorInfo("ValueError", "no", "Traceback: no")
 
 def claim(store: Store, *queues: str) -> list[Claimed]:
     store.run(calls.join("tester", pool="p", slots=8, lease_seconds=60))
-    return list(store.run(calls.claim("tester", new_id(), queues, 100)).jobs)
+    return list(store.run(calls.claim("tester", build_nonce(), queues, 100)).jobs)
 
 
 def settle(store: Store, kind: type[Settlement], job: Claimed, **fields: Any) -> None:

@@ -12,10 +12,9 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from jobyard.ids import new_id
 from jobyard.store import Store, calls
 from jobyard.store.records import ErrorInfo, Failed, Retrying, Succeeded
-from support.builders import build_task_record
+from support.builders import build_nonce, build_task_record
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def read(api: httpx.Client, job_id: str) -> dict[str, Any]:
 def claim(store: Store, *queues: str) -> list[Any]:
     worker = "tester"
     store.run(calls.join(worker, pool="p", slots=8, lease_seconds=60))
-    return list(store.run(calls.claim(worker, new_id(), queues, 100)).jobs)
+    return list(store.run(calls.claim(worker, build_nonce(), queues, 100)).jobs)
 
 
 def test_a_submitted_job_is_created_and_can_be_read(api: httpx.Client) -> None:

@@ -10,10 +10,10 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobyard.ids import new_id
 from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.data import PERFORM, decode_data
+from support.builders import build_nonce
 from support.consistency import verify
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_a_limit_outside_the_batch_is_cut_to_it(yard: Yard, limit: int) -> None:
 def test_the_same_nonce_brings_the_same_jobs_and_no_more(yard: Yard) -> None:
     yard.submit("j1", "j2", "j3")
     yard.join("w1")
-    nonce = new_id()
+    nonce = build_nonce()
     first = yard.claim(limit=2, nonce=nonce)
     before = yard.dump()
 
@@ -122,7 +122,7 @@ def test_the_same_nonce_brings_the_same_jobs_and_no_more(yard: Yard) -> None:
 def test_the_same_nonce_leaves_out_what_has_ended_meanwhile(yard: Yard) -> None:
     yard.submit("j1", "j2")
     yard.join("w1")
-    nonce = new_id()
+    nonce = build_nonce()
     first = yard.claim(nonce=nonce)
     yard.settle("succeeded", first[0])
 
@@ -132,7 +132,7 @@ def test_the_same_nonce_leaves_out_what_has_ended_meanwhile(yard: Yard) -> None:
 def test_the_same_nonce_leaves_out_what_another_worker_has_now(yard: Yard) -> None:
     yard.submit("j1")
     yard.join("w1", "w2")
-    nonce = new_id()
+    nonce = build_nonce()
     [claimed] = yard.claim("w1", nonce=nonce)
     yard.release(claimed)
     yard.claim("w2")
@@ -142,7 +142,7 @@ def test_the_same_nonce_leaves_out_what_another_worker_has_now(yard: Yard) -> No
 
 def test_a_nonce_that_found_nothing_may_find_something_later(yard: Yard) -> None:
     yard.join("w1")
-    nonce = new_id()
+    nonce = build_nonce()
     yard.claim(nonce=nonce)
     yard.submit("j1")
 
@@ -153,7 +153,7 @@ def test_a_worker_without_a_lease_is_told_so(yard: Yard) -> None:
     yard.submit("j1")
     before = yard.dump()
 
-    claim = yard.store.run(calls.claim("stranger", new_id(), ("default",), 1))
+    claim = yard.store.run(calls.claim("stranger", build_nonce(), ("default",), 1))
 
     assert claim.gone
     assert yard.dump() == before
@@ -261,11 +261,23 @@ def test_a_record_of_a_newer_schema_is_left_as_it_is(yard: Yard) -> None:
     before = yard.client.hgetall(yard.keys.job("new"))
     yard.join("w1")
 
-    claim = yard.store.run(calls.claim("w1", new_id(), ("default",), 5))
+    claim = yard.store.run(calls.claim("w1", build_nonce(), ("default",), 5))
 
     assert ([job.id for job in claim.jobs], claim.too_new) == (["known"], 1)
     assert yard.client.hgetall(yard.keys.job("new")) == before
     assert yard.waiting() == ["new"]
+
+
+def test_a_late_copy_of_an_older_claim_takes_nothing(yard: Yard) -> None:
+    yard.submit("j1")
+    yard.join("w1")
+    yard.claim(nonce="2")
+    yard.submit("j2")
+
+    late = yard.claim(nonce="1")
+
+    assert late == []
+    assert yard.waiting() == ["j2"]
 
 
 def test_a_queue_with_a_foreign_key_is_passed_over_and_named(yard: Yard) -> None:
@@ -273,7 +285,7 @@ def test_a_queue_with_a_foreign_key_is_passed_over_and_named(yard: Yard) -> None
     yard.client.set(yard.keys.queue("broken"), "text")
     yard.join("w1")
 
-    claim = yard.store.run(calls.claim("w1", new_id(), ("broken", "sound"), 5))
+    claim = yard.store.run(calls.claim("w1", build_nonce(), ("broken", "sound"), 5))
 
     assert ([job.id for job in claim.jobs], claim.broken) == (["j1"], ("broken",))
 

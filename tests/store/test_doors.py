@@ -14,11 +14,10 @@ import trustme
 
 from jobyard.connection import connect
 from jobyard.errors import StoreUnavailableError
-from jobyard.ids import new_id
 from jobyard.settings import Settings
 from jobyard.store import Store, calls
 from jobyard.store.records import SubmitStatus
-from support.builders import build_settlement, build_submission, build_task_record
+from support.builders import build_nonce, build_settlement, build_submission, build_task_record
 from support.servers import Engine, StoreServer, binary_of, free_port
 from support.waiting import wait_for
 
@@ -86,9 +85,9 @@ def run_every_call(store: Store) -> None:
     stored = store.run(calls.submit(jobs))
     assert {job.status for job in stored} == {SubmitStatus.CREATED}
     store.run(calls.join(WORKER, pool="default", slots=1, lease_seconds=30))
-    [first] = store.run(calls.claim(WORKER, new_id(), ["default"], 1)).jobs
+    [first] = store.run(calls.claim(WORKER, build_nonce(), ["default"], 1)).jobs
     store.run(calls.settle(WORKER, [build_settlement("succeeded", first)]))
-    [second] = store.run(calls.claim(WORKER, new_id(), ["default"], 1)).jobs
+    [second] = store.run(calls.claim(WORKER, build_nonce(), ["default"], 1)).jobs
     store.run(calls.release(WORKER, [(second.id, second.token)]))
     store.run(calls.renew(WORKER, lease_seconds=30, busy=1))
     store.run(calls.cancel([jobs[2].id]))

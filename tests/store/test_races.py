@@ -6,11 +6,10 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobyard.ids import new_id
 from jobyard.states import TERMINAL, State
 from jobyard.store import calls
 from jobyard.store.records import CancelOutcome, Idempotency, Settled, SubmitStatus
-from support.builders import build_settlement, build_submission
+from support.builders import build_nonce, build_settlement, build_submission
 from support.consistency import verify
 from support.racing import batches, race
 from support.yard import LEASE_SECONDS
@@ -40,7 +39,7 @@ def claimer(
     def run(store: Store) -> list[Claimed]:
         store.run(calls.join(worker, pool="default", slots=8, lease_seconds=LEASE_SECONDS))
         claimed: list[Claimed] = []
-        while jobs := store.run(calls.claim(worker, new_id(), queues, limit)).jobs:
+        while jobs := store.run(calls.claim(worker, build_nonce(), queues, limit)).jobs:
             claimed += jobs
         return claimed
 
@@ -106,7 +105,7 @@ def test_each_claimer_goes_through_the_queues_in_order(yard: Yard, settings: Set
 def test_the_same_claim_sent_by_two_brings_the_same_jobs(yard: Yard, settings: Settings) -> None:
     fill(yard, 400)
     yard.join("w1")
-    nonces = [new_id() for _ in range(40)]
+    nonces = [build_nonce() for _ in range(40)]
 
     for nonce in nonces:
         call = calls.claim("w1", nonce, ("default",), 10)
@@ -386,7 +385,7 @@ def _one_life(store: Store, worker: str) -> None:
     """Joins, works a little in every way, then leaves or is found dead."""
     store.run(calls.join(worker, pool="default", slots=8, lease_seconds=LEASE_SECONDS))
     for turn, kind in enumerate(("succeeded", "retrying", "failed", "succeeded", "crashed")):
-        jobs = store.run(calls.claim(worker, new_id(), ("default",), 9)).jobs
+        jobs = store.run(calls.claim(worker, build_nonce(), ("default",), 9)).jobs
         half = (len(jobs) + 1) // 2
         overrides = {"delay_seconds": 0.01} if kind == "retrying" else {}
         ended = [build_settlement(kind, job, **overrides) for job in jobs[:half]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from jobyard.ids import new_id
+from jobyard.ids import Nonces, new_id
 from jobyard.store.records import (
     Canceled,
     Claimed,
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 BOOM = ErrorInfo("ValueError", "boom", "Traceback (most recent call last):\nValueError: boom\n")
 KINDS = ("succeeded", "failed", "retrying", "canceled", "crashed")
+
+_NONCES = Nonces()
+
+
+def build_nonce() -> str:
+    """The name of a claim, greater than all before."""
+    return _NONCES.next()
 
 
 def build_submission(**overrides: Any) -> Submission:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rq import Queue, Worker
 
-from jobyard.ids import new_id
 from jobyard.store import calls
-from support.builders import build_settlement, build_submission
+from support.builders import build_nonce, build_settlement, build_submission
 from support.keyspace import dump
 
 if TYPE_CHECKING:
@@ -70,7 +69,9 @@ class Yard:
         self, worker: str = "w1", queues: Sequence[str] = (), limit: int = 100, nonce: str = ""
     ) -> list[Claimed]:
         """Claims with a nonce of its own; the worker must have joined."""
-        claim = self.store.run(calls.claim(worker, nonce or new_id(), queues or self.queues, limit))
+        claim = self.store.run(
+            calls.claim(worker, nonce or build_nonce(), queues or self.queues, limit)
+        )
         assert not claim.gone
         return list(claim.jobs)
 

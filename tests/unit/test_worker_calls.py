@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -13,7 +15,9 @@ from jobyard_worker.delivery import Delivery
 from jobyard_worker.link import Link
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settler import Settler
-from support.builders import build_claimed
+from jobyard_worker.wake import Wake
+from support.builders import build_claimed, build_submission
+from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +64,12 @@ def ended(token: str, result: bytes = b"1") -> tuple[Delivery, Succeeded]:
     )
 
 
+def flush_all(settler: Settler) -> None:
+    while len(settler):
+        settler.flush("w")
+        wait_for(lambda: settler.has_news or not len(settler))
+
+
 def test_a_claim_without_reply_is_repeated_as_it_was() -> None:
     store = ScriptedStore(away, lambda _: Claim(()), lambda _: Claim(()))
     claimer = Claimer(link_of(store), ["q"])
@@ -91,13 +101,13 @@ def test_a_claim_may_promise_more() -> None:
 
 def test_outcomes_wait_while_the_store_is_away() -> None:
     store = ScriptedStore(away, settle_all)
-    settler = Settler(link_of(store))
+    settler = Settler(link_of(store), Wake())
     settler.add([ended("a"), ended("b")])
 
     with pytest.raises(StoreUnavailableError):
-        settler.flush("w")
+        flush_all(settler)
     kept = len(settler)
-    settler.flush("w")
+    flush_all(settler)
 
     assert kept == 2
     assert len(settler) == 0
@@ -106,10 +116,10 @@ def test_outcomes_wait_while_the_store_is_away() -> None:
 
 def test_a_refused_outcome_does_not_hold_the_others() -> None:
     store = ScriptedStore(refuse, settle_all, refuse, settle_all)
-    settler = Settler(link_of(store))
+    settler = Settler(link_of(store), Wake())
     settler.add([ended("a"), ended("bad"), ended("c")])
 
-    settler.flush("w")
+    flush_all(settler)
 
     assert len(settler) == 0
     assert [sent[1] for sent in store.sent] == [3, 1, 1, 1]
@@ -117,13 +127,65 @@ def test_a_refused_outcome_does_not_hold_the_others() -> None:
 
 def test_batches_are_bounded_in_number_and_in_bytes() -> None:
     store = ScriptedStore(*[settle_all] * 5)
-    settler = Settler(link_of(store))
+    settler = Settler(link_of(store), Wake())
     settler.add([ended(str(number)) for number in range(150)])
     settler.add([ended(f"large-{number}", b"1" * 3_000_000) for number in range(2)])
 
-    settler.flush("w")
+    flush_all(settler)
 
     assert [sent[1] for sent in store.sent] == [100, 51, 1]
+
+
+def test_one_batch_is_under_way_at_a_time() -> None:
+    is_sent, is_answered = threading.Event(), threading.Event()
+
+    def answer_late(sent: list[Any]) -> list[Settled]:
+        is_sent.set()
+        is_answered.wait(10)
+        return settle_all(sent)
+
+    store = ScriptedStore(answer_late, settle_all)
+    settler = Settler(link_of(store), Wake())
+    settler.add([ended("a")])
+    settler.flush("w")
+    settler.add([ended("b")])
+    is_sent.wait(10)
+
+    settler.flush("w")
+    sent_meanwhile, had_news = len(store.sent), settler.has_news
+    is_answered.set()
+    flush_all(settler)
+
+    assert (sent_meanwhile, had_news) == (1, False)
+    assert [sent[2] for sent in store.sent] == ["id-a", "id-b"]
+
+
+def test_what_jobs_enqueued_counts_towards_the_size_of_a_batch() -> None:
+    store = ScriptedStore(*[settle_all] * 3)
+    settler = Settler(link_of(store), Wake())
+    children = tuple(build_submission() for _ in range(60))
+    for token in "abc":
+        delivery, settlement = ended(token)
+        settler.add([(delivery, replace(settlement, follow_ups=children))])
+
+    flush_all(settler)
+
+    assert [sent[1] for sent in store.sent] == [1, 1, 1]
+
+
+def test_a_lost_lease_forgets_what_is_under_way() -> None:
+    is_answered = threading.Event()
+    store = ScriptedStore(lambda _: is_answered.wait(10) and away(_), settle_all)
+    settler = Settler(link_of(store), Wake())
+    settler.add([ended("stale")])
+    settler.flush("w1")
+
+    settler.forget()
+    settler.add([ended("fresh")])
+    is_answered.set()
+    flush_all(settler)
+
+    assert [(sent[0], sent[2]) for sent in store.sent] == [("w1", "id-stale"), ("w", "id-fresh")]
 
 
 def test_what_is_given_back_keeps_its_order_over_batches() -> None:

@@ -117,7 +117,7 @@ def build_loop(store: ToldStore, slots: Slots, concurrency: int) -> Loop:
         claimer=Claimer(link, ["q"]),
         executor=executor,
         listener=cast("Listener", EagerListener()),
-        settler=Settler(link),
+        settler=Settler(link, wake),
         releaser=Releaser(link),
         progress=Progress(link, wake),
         keeping=cast("Keeping", StillKeeping()),

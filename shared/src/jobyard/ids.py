@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 import uuid
+from itertools import count
 
 
 def new_id() -> str:
@@ -14,3 +16,18 @@ def new_id() -> str:
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return str(uuid.UUID(int=value))
+
+
+class Nonces:
+    """Names one claimer's claims: each is greater than the one before, also as text.
+
+    So the store knows a late copy of an older claim. The random part tells claimers apart.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._salt = secrets.token_hex(6)
+
+    def next(self) -> str:
+        """The next one; safe in several threads."""
+        return f"{next(self._numbers):010}-{self._salt}"

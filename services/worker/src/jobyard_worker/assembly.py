@@ -60,7 +60,7 @@ def assemble(  # noqa: PLR0917 - the parts
         claimer=Claimer(link, settings.queues),
         executor=executor,
         listener=listener,
-        settler=Settler(link),
+        settler=Settler(link, wake),
         releaser=Releaser(link),
         progress=progress,
         keeping=keeping,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobyard.ids import new_id
+from jobyard.ids import Nonces
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
@@ -24,6 +24,7 @@ class Claimer:
         self._link = link
         self._queues = tuple(queues)
         self._unanswered: tuple[str, int] | None = None
+        self._nonces = Nonces()
         self.may_find_more = True
         """Whether the last claim said so, or something rang since."""
         self._passed_over: tuple[int, tuple[str, ...]] = (0, ())
@@ -40,7 +41,7 @@ class Claimer:
             StoreUnavailableError: No reply; the next call asks for the same jobs again.
         """
         if self._unanswered is None:
-            self._unanswered = (new_id(), min(limit, calls.BATCH))
+            self._unanswered = (self._nonces.next(), min(limit, calls.BATCH))
         nonce, asked = self._unanswered
         claim = self._link.run(calls.claim(worker, nonce, self._queues, asked))
         self._unanswered = None
@@ -70,4 +71,5 @@ class Claimer:
     def forget(self) -> None:
         """The lease is lost and with it whatever an unanswered claim took."""
         self._unanswered = None
+        self._nonces = Nonces()
         self.may_find_more = True

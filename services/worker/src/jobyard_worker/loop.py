@@ -143,7 +143,10 @@ class Loop:
     def _has_news_for_store(self) -> bool:
         parts = self._parts
         return bool(
-            not self._worker or len(parts.settler) or len(parts.releaser) or self._wants_to_claim()
+            not self._worker
+            or parts.settler.has_news
+            or len(parts.releaser)
+            or self._wants_to_claim()
         )
 
     # ---------------------------------------------------------------- claim and dispatch
@@ -236,7 +239,7 @@ class Loop:
 
     def _settle(self) -> None:
         """Progress goes first: after its settlement a job takes no more of it."""
-        if len(self._parts.settler):
+        if self._parts.settler.has_news:
             self._parts.progress.flush()
             self._parts.settler.flush(self._worker)
         else:

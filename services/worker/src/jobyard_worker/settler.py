@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreUnavailableError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from jobyard.store.records import Settlement
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.link import Link
+    from jobyard_worker.wake import Wake
 
     Ended = tuple[Delivery, Settlement]
 
@@ -27,15 +30,30 @@ _MOST_BYTES = 4 * 1024 * 1024
 
 
 class Settler:
-    """Keeps outcomes until they are stored. Nothing is dropped because the store is away."""
+    """Keeps outcomes until they are stored. Nothing is dropped because the store is away.
 
-    def __init__(self, link: Link) -> None:
+    One batch is under way at a time, in a thread of its own: while the store settles it, the main
+    loop claims, and while the lines of this batch are written, the store works on the next claim.
+    """
+
+    def __init__(self, link: Link, wake: Wake) -> None:
+        """``wake`` is told when a batch is back."""
         self._link = link
+        self._wake = wake
         self._waiting: deque[Ended] = deque()
+        self._under_way: _Batch | None = None
+        self._batches: SimpleQueue[_Batch] = SimpleQueue()
+        threading.Thread(target=self._serve, name="settler", daemon=True).start()
 
     def __len__(self) -> int:
         """Outcomes that the store has not confirmed."""
         return len(self._waiting)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether ``flush`` would get something done."""
+        under_way = self._under_way
+        return bool(self._waiting) if under_way is None else under_way.is_back
 
     def add(self, ended: Iterable[Ended]) -> None:
         """Takes outcomes in, in the order in which they came."""
@@ -44,32 +62,52 @@ class Settler:
     def forget(self) -> None:
         """The lease is lost: the outcomes are stale and would be refused."""
         self._waiting.clear()
+        self._under_way = None
 
     def flush(self, worker: str) -> None:
-        """Settles all that waits.
+        """Sends the next batch, unless one is under way.
 
         Raises:
-            StoreUnavailableError: The store is away; what is not confirmed waits for the next try.
+            StoreUnavailableError: It did not answer; what is not confirmed waits for the next try.
         """
-        while self._waiting:
-            batch = self._next_batch()
-            self._settle(worker, batch)
-            for _ in batch:
+        if self._under_way is not None:
+            if not self._under_way.is_back:
+                return
+            batch, self._under_way = self._under_way, None
+            self._link.attempt(batch.confirm)
+            for _ in batch.ended:
                 self._waiting.popleft()
+        if self._waiting:
+            self._under_way = _Batch(worker, self._next_batch())
+            self._batches.put(self._under_way)
 
     def _next_batch(self) -> list[Ended]:
         batch: list[Ended] = []
-        size = 0
+        size = jobs = 0
         for ended in self._waiting:
             size += _size_of(ended[1])
-            if batch and (size > _MOST_BYTES or not _fits(batch, ended)):
+            jobs += _jobs_in(ended[1])
+            if batch and (size > _MOST_BYTES or jobs > calls.BATCH or not _fits(batch, ended)):
                 break
             batch.append(ended)
         return batch
 
+    def _serve(self) -> None:
+        while True:
+            batch = self._batches.get()
+            try:
+                self._settle(batch.worker, batch.ended)
+            except StoreUnavailableError as error:
+                batch.failure = error
+            except Exception as error:  # noqa: BLE001 - the thread outlives whatever a batch meets
+                _log.exception("settler.failed")
+                batch.failure = StoreUnavailableError(f"The settler failed: {error}")
+            batch.is_back = True
+            self._wake.set()
+
     def _settle(self, worker: str, batch: Sequence[Ended]) -> None:
         try:
-            replies = self._link.run(_call(worker, [ended[1] for ended in batch]))
+            replies = self._link.store.run(_call(worker, [ended[1] for ended in batch]))
         except StoreUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - a job boundary: a bad record harms only itself
@@ -88,10 +126,34 @@ class Settler:
         _log.error("job.unsettled", job_id=job.id, queue=job.queue, reason=str(error))
 
 
+class _Batch:
+    """What is sent at once, and whether the store has answered."""
+
+    __slots__ = ("ended", "failure", "is_back", "worker")
+
+    def __init__(self, worker: str, ended: list[Ended]) -> None:
+        self.worker = worker
+        self.ended = ended
+        self.failure: StoreUnavailableError | None = None
+        self.is_back = False
+
+    def confirm(self) -> None:
+        """Returns when the store has taken it.
+
+        Raises:
+            StoreUnavailableError: It has not, or its answer was lost.
+        """
+        if self.failure is not None:
+            raise self.failure
+
+
 def _fits(batch: Sequence[Ended], ended: Ended) -> bool:
     """Jobs of plain RQ code have a script of their own."""
-    alike = isinstance(ended[1], RQEnded) == isinstance(batch[0][1], RQEnded)
-    return alike and len(batch) < calls.BATCH
+    return isinstance(ended[1], RQEnded) == isinstance(batch[0][1], RQEnded)
+
+
+def _jobs_in(settlement: Settlement) -> int:
+    return 1 + len(settlement.follow_ups) if isinstance(settlement, Succeeded) else 1
 
 
 def _call(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:

@@ -1,7 +1,8 @@
 -- claim: pops waiting jobs and makes them this worker's, in one step (closes W1, W2, W5, W16).
 -- Only jobs whose status is `queued` are taken: ids left behind by a cancel are passed over, jobs
 -- past their expiry end here, and records of a newer schema go back to the end of their queue.
--- The same nonce again (a lost reply) brings the same jobs. Queues are emptied in the order given;
+-- The same nonce again (a lost reply) brings the same jobs; a smaller one than the last is a late
+-- copy that nobody listens to, and takes nothing. Queues are emptied in the order given;
 -- one with a key of a foreign type is passed over.
 -- KEYS none  ARGV prefix, worker, nonce, limit, n, n × queue
 -- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when there may be more,
@@ -47,6 +48,7 @@ if last[1] == nonce then
   end
   return reply
 end
+if last[1] and nonce < last[1] then return reply end
 
 -- A job that plain RQ code enqueued may carry a TTL, and is not in the index of stored jobs.
 local function adopt(id, queue)
