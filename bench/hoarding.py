@@ -62,8 +62,8 @@ class Delivery:
 
     @property
     def waited_to(self) -> float:
-        """When it started, or was last seen held without having started."""
-        return min(self.began, self.held_to)
+        """When it started, or was last seen held without having started; never before it waited."""
+        return max(min(self.began, self.held_to), self.held_from)
 
 
 @dataclass
@@ -121,10 +121,10 @@ def _run(lab: Lab, arguments: argparse.Namespace) -> Watch:
         "JOBYARD_CONCURRENCY": arguments.concurrency,
         "BENCH_RUNS": lab.folder / "runs",
     }
-    for _ in range(arguments.workers):
-        lab.worker(**env)
+    workers = [lab.worker(**env) for _ in range(arguments.workers)]
     watch, wanted = Watch(), arguments.quick + arguments.long
     while lab.finished() < wanted:
+        assert all(worker.is_running for worker in workers), workers[0].log()[-4000:]
         _look(lab, watch)
         time.sleep(_LOOK_SECONDS)
     return watch

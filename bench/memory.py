@@ -121,6 +121,7 @@ def _watch(lab: Lab, service: Service, done: int) -> list[Sample]:
     """Samples until the wave is worked off, and one after."""
     samples = []
     while waiting := _waiting(lab) + _claimed(lab):
+        assert service.is_running, service.log()[-4000:]
         samples.append(_sample(service, done + _WAVE - waiting))
         time.sleep(_SAMPLE_SECONDS)
     return [*samples, _sample(service, done + _WAVE)]
