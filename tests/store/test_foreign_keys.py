@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jobyard.store.calls import Call
     from support.yard import Yard
 
-SWEEPS = ("claim", "reap", "leave", "promote", "prune")
+SWEEPS = ("claim", "reap", "leave", "promote", "prune", "tend rq")
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS.keys() - set(SWEEPS)))

@@ -13,6 +13,7 @@ from jobyard.store.records import (
     ErrorInfo,
     Failed,
     Retrying,
+    RQEnded,
     Submission,
     Succeeded,
     TaskRecord,
@@ -83,6 +84,22 @@ def build_task_record(**overrides: Any) -> TaskRecord:
         "version": "1",
     }
     return TaskRecord(**{**values, **overrides})
+
+
+def build_rq_ending(kind: Any, claimed: Claimed, **overrides: Any) -> RQEnded:
+    """How ``claimed``, a job of plain RQ code, ended; ``kind`` is one of ``RQEnded``'s."""
+    now = time.monotonic()
+    values: dict[str, Any] = {
+        "id": claimed.id,
+        "token": claimed.token,
+        "started": now,
+        "ended": now,
+    }
+    if kind == "succeeded":
+        values["value"] = b'"done"'
+    else:
+        values |= {"error": BOOM, "budget": 3}
+    return RQEnded(**{**values, "kind": kind, **overrides})
 
 
 def build_settlement(kind: str, claimed: Claimed, **overrides: Any) -> Settlement:

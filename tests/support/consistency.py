@@ -19,7 +19,10 @@ _STATUS_OF_PLACE = {
     "failed": "failed",
     "canceled": "canceled",
 }
-_PLACE_OF_STATUS = {status: place for place, status in _STATUS_OF_PLACE.items()}
+_PLACE_OF_STATUS = {
+    **{status: place for place, status in _STATUS_OF_PLACE.items()},
+    "stopped": "failed",
+}
 _TERMINAL = ("finished", "failed", "canceled")
 _COUNTER_OF_PLACE = {"finished": "succeeded", "failed": "failed", "canceled": "canceled"}
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from jobyard.store import calls
 from jobyard.store.records import Idempotency, JournalEntry
-from support.builders import build_settlement, build_submission, build_task_record
+from support.builders import (
+    build_rq_ending,
+    build_settlement,
+    build_submission,
+    build_task_record,
+)
 from support.yard import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -90,6 +95,38 @@ def settle_second_attempt(yard: Yard) -> Call[Any]:
     yard.settle("retrying", claimed, delay_seconds=0)
     [again] = yard.claim()
     return calls.settle("w1", [build_settlement("failed", again)])
+
+
+def _settle_rq(kind: str, **overrides: Any) -> Callable[[Yard], Call[Any]]:
+    def prepare(yard: Yard) -> Call[Any]:
+        yard.register("w1")
+        claimed = yard.claim_new("j1", "j2", "other")
+        ended = [build_rq_ending(kind, delivery, **overrides) for delivery in claimed[:2]]
+        return calls.settle_rq("w1", ended)
+
+    return prepare
+
+
+def settle_rq_repeating(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1")
+    yard.client.hset(yard.keys.job("j1"), mapping={"repeats_left": 2, "repeat_intervals": "[60]"})
+    return calls.settle_rq("w1", [build_rq_ending("succeeded", claimed)])
+
+
+def tend_rq(yard: Yard) -> Call[Any]:
+    yard.submit("ready", "held", "long")
+    yard.client.delete(yard.keys.queue("default"))
+    yard.client.hset(yard.keys.job("ready"), "status", "ready_to_enqueue")
+    yard.client.zadd(yard.keys.registry("ready", "default"), {"ready": 1})
+    limited = {"status": "rate_limited", "rate_limit_key": "k", "rate_limit_concurrency": 1}
+    yard.client.hset(yard.keys.job("held"), mapping=limited)
+    yard.client.sadd("rq:rl-keys", "k")
+    yard.client.hset("rq:rl:k", "concurrency", 1)
+    yard.client.zadd("rq:rl:k:allowed", {"gone": 1})
+    yard.client.zadd("rq:rl:k:rate_limited", {"held": 1})
+    yard.client.sadd("rq:groups", "g")
+    yard.client.sadd("rq:group:g", "gone", "held")
+    return calls.tend_rq()
 
 
 def release(yard: Yard) -> Call[Any]:
@@ -190,6 +227,14 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "settle crashed beyond the budget": _settle("crashed", budget=1),
     "settle canceling": settle_canceling,
     "settle the second attempt": settle_second_attempt,
+    "settle rq succeeded": _settle_rq("succeeded", fields={"result_ttl": "500"}),
+    "settle rq failed": _settle_rq("failed"),
+    "settle rq retrying": _settle_rq("retrying", delay_seconds=60.0, fields={"retries_left": "1"}),
+    "settle rq retrying at once": _settle_rq("retrying", at_head=True),
+    "settle rq crashed": _settle_rq("crashed"),
+    "settle rq stopped": _settle_rq("stopped"),
+    "settle rq repeating": settle_rq_repeating,
+    "tend rq": tend_rq,
     "release": release,
     "release too often": release_too_often,
     "reap": reap,

@@ -159,6 +159,11 @@ def prune(*, limit: int = 1000) -> Call[int]:
     return Call(script("prune"), [limit], int)
 
 
+def tend_rq(*, limit: int = 100) -> Call[int]:
+    """Does what RQ's own maintenance does; returns how many jobs became ready."""
+    return Call(script("tend_rq"), [limit], int)
+
+
 def progress(job_id: str, token: str, value: bytes) -> Call[bool]:
     """Keeps what a running task says of itself, as JSON; False when the token is stale."""
     return Call(script("progress"), [job_id, token, value], bool)

@@ -31,7 +31,8 @@ class Script:
 
 _PARTS = {
     **dict.fromkeys(
-        ("settle", "settle_rq", "cancel", "release", "reap", "promote", "prune"), ("lib", "rq")
+        ("settle", "settle_rq", "cancel", "release", "reap", "promote", "prune", "tend_rq"),
+        ("lib", "rq"),
     ),
 }
 """What stands before a script; ``lib`` alone before every other one."""

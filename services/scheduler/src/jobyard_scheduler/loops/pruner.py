@@ -1,4 +1,4 @@
-"""Pruner: forgets terminal jobs whose TTL is over, and dead workers, in chunks."""
+"""Pruner: forgets terminal jobs whose TTL is over, in chunks; tends what RQ's code left behind."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Pruner:
     def tick(self) -> float:
         """Prunes one chunk; the next follows soon while there is more."""
         pruned = self._store.run(calls.prune(limit=CHUNK))
+        self._store.run(calls.tend_rq())
         if pruned:
             log.debug("pruner.pruned", jobs=pruned)
         return CHUNK_PAUSE_SECONDS if pruned >= CHUNK else PAUSE_SECONDS

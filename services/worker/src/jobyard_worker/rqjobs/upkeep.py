@@ -67,3 +67,4 @@ class Upkeep:
         if time.monotonic() >= self._next_prune:
             self._next_prune = time.monotonic() + _PRUNE_SECONDS
             self._store.run(calls.prune())
+            self._store.run(calls.tend_rq())

@@ -6,14 +6,25 @@ local limit, pruned, cursors = tonumber(ARGV[2]), 0, yard('pruner')
 expect('hash', cursors)
 local seconds = math.floor(NOW / 1000)
 
+-- What RQ's own clients cancel has no TTL, and stands in the registry as if its time were over.
+local function adopt(id, queue, registry)
+  local ttls = fields(id, 'result_ttl', 'failure_ttl') or {}
+  keep(id, queue, registry, whole_number(ttls[registry == 'finished' and 1 or 2] or nil) or 604800)
+end
+
+-- From 0 on: RQ keeps what it never forgets below.
 local function forget(queue, registry)
-  local ended = key(registry, queue)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ended, '-inf', seconds, 'LIMIT', 0, limit - pruned)) do
+  local ended, gone = key(registry, queue), {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ended, 0, seconds, 'LIMIT', 0, limit - pruned)) do
+    if redis.call('TTL', key('job', id)) == -1 then adopt(id, queue, registry) else gone[#gone + 1] = id end
+  end
+  if registry ~= 'finished' then cut_dependents(gone) end
+  for _, id in ipairs(gone) do
     redis.call('ZREM', ended, id)
     redis.call('ZREM', yard('jobs', queue), id)
-    redis.call('DEL', key('job', id), key('results', id))
-    pruned = pruned + 1
+    redis.call('DEL', key('job', id), key('results', id), dependents_of(id), dependencies_of(id))
   end
+  pruned = pruned + #gone
 end
 
 -- RQ's own clean-up takes entries of wip whose score has passed for abandoned ones.
@@ -41,4 +52,5 @@ each_queue(function(queue)
   refresh(queue)
   sweep(queue)
 end)
+flush()
 return pruned

@@ -75,9 +75,37 @@ local function tend_dependent(id, parent, status)
   local may_fail = job[3] == '1'
   if status ~= 'finished' and not (status == 'failed' and may_fail) then return end
   if not job[2] or not pcall(guard, job[2]) or not others_let_run(id, parent, may_fail) then return end
-  redis.call('ZREM', key('deferred', job[2]), id)
+  redis.pcall('ZREM', key('deferred', job[2]), id)
   redis.call('SREM', dependents_of(parent), id)
   make_ready_as_asked(id, job[2])
+end
+
+-- Whoever waits for a job that failed or was canceled waits while that may still run again. When
+-- its record goes, so does the hope: they are canceled, and do not wait for ever (W20).
+local function cut_dependents(parents)
+  local names = {}
+  for i, id in ipairs(parents) do names[i] = dependents_of(id) end
+  if #names == 0 or redis.call('EXISTS', unpack(names)) == 0 then return end
+  for _, name in ipairs(names) do
+    local waiting = redis.pcall('SMEMBERS', name)
+    for _, id in ipairs(waiting.err and {} or waiting) do
+      local job = fields(id, 'status', 'origin')
+      if job and job[1] == 'deferred' and job[2] and pcall(guard, job[2]) then
+        redis.pcall('ZREM', key('deferred', job[2]), id)
+        redis.pcall('XADD', key('results', id), 'MAXLEN', 10, '*', 'type', 3, 'worker_name', '', 'error',
+          '{"type":"ParentGone","message":"A job that it waited for did not succeed and is forgotten."}')
+        finish(id, job[2], 'canceled', NOW)
+      end
+    end
+  end
+end
+
+-- Whether nothing is kept of a job: its TTL is 0.
+local function is_doomed(id)
+  for _, name in ipairs(DOOMED) do
+    if name == key('job', id) then return true end
+  end
+  return false
 end
 
 -- `ended` holds id, queue, status of each job that ended: one EXISTS where nobody waits for any.
@@ -88,6 +116,10 @@ local function tend_dependents(ended)
   for i = 1, #ended, 3 do
     local waiting = redis.pcall('SMEMBERS', dependents_of(ended[i]))
     for _, id in ipairs(waiting.err and {} or waiting) do tend_dependent(id, ended[i], ended[i + 2]) end
+    if is_doomed(ended[i]) then
+      cut_dependents({ ended[i] })
+      DOOMED[#DOOMED + 1] = dependents_of(ended[i])
+    end
   end
 end
 
@@ -97,6 +129,7 @@ local function tend_all(ended)
   for i = 1, #ended, 3 do
     local job = fields(ended[i], 'rate_limit_key')
     if job then release_slot(ended[i], job[1]) end
+    if is_doomed(ended[i]) then DOOMED[#DOOMED + 1] = dependencies_of(ended[i]) end
   end
 end
 
