@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rq import Callback, Queue
+from rq import Callback, Queue, Repeat, Retry
 from rq.command import send_shutdown_command
 from rq.serializers import DefaultSerializer, JSONSerializer
 from rq.worker import Worker
@@ -68,6 +68,19 @@ def test_a_burst_ends_when_nothing_waits_and_honours_result_ttl_name_and_pid_fil
     assert pid_file.read_text() == str(worker.pid)
     assert '"worker":"by-hand"' in worker.log()
     assert "rq_functions.add" not in worker.log()
+
+
+def test_a_burst_runs_what_its_jobs_lead_to(
+    services: Services, server: StoreServer, client: RawClient
+) -> None:
+    queue = queue_of(client)
+    parent = queue.enqueue(rq_functions.fail_times, 1, retry=Retry(max=1))
+    child = queue.enqueue(rq_functions.record, "child", depends_on=parent, repeat=Repeat(times=2))
+
+    burst(services, server, "q")
+
+    assert child.get_status() == "finished"
+    assert client.lrange(rq_functions.LOG, 0, -1) == [b"child"] * 3
 
 
 def test_a_worker_leaves_after_its_jobs(

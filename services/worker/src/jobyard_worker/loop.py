@@ -73,6 +73,7 @@ class Loop:
         """``join`` begins a lease and returns the worker's name under it."""
         self._shift = shift
         self._idle_since: float | None = None
+        self._has_ended_some = False
         self._parts = parts
         self._settings = settings
         self._join = join
@@ -175,8 +176,14 @@ class Loop:
         self._parts.listener.ask()
 
     def _leave_when_idle(self) -> None:
-        if self._parts.executor.unfinished:
-            self._idle_since = None
+        """What ends may make other jobs ready: once it is stored, the queues are looked at again."""
+        if not self._shift.minds_idleness:
+            return
+        if self._parts.executor.unfinished or len(self._parts.settler):
+            self._idle_since, self._has_ended_some = None, True
+            return
+        if self._has_ended_some:
+            self._parts.claimer.may_find_more, self._has_ended_some = True, False
             return
         now = time.monotonic()
         self._idle_since = self._idle_since or now

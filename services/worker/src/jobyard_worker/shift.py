@@ -16,6 +16,11 @@ class Shift:
     max_idle_seconds: float | None = None
     """After that long without a job."""
 
+    @property
+    def minds_idleness(self) -> bool:
+        """Whether it ever leaves because there is nothing to do."""
+        return self.burst or self.max_idle_seconds is not None
+
     def room(self, finished: int, in_hand: int) -> int | None:
         """How many more jobs may be claimed; None where nothing limits them."""
         return None if self.max_jobs is None else max(0, self.max_jobs - finished - in_hand)
