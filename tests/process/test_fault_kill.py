@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 3
 
 
-@pytest.mark.parametrize("queues", ["one", "one,two,three"])
-def test_jobs_of_a_killed_worker_run_again_at_once_while_its_keeper_lives(
+@pytest.mark.parametrize(
+    ("queues", "executor"),
+    [("one", "thread"), ("one,two,three", "thread"), ("one", "process")],
+)
+def test_jobs_of_a_killed_worker_run_again_at_once_while_its_keeper_lives(  # noqa: PLR0917 - fixtures and one case
     store: Store,
     services: Services,
     ledger: Ledger,
     figure: Callable[[str, object], None],
     queues: str,
+    executor: str,
 ) -> None:
-    worker = start_worker(services, queues)
+    worker = start_worker(services, queues, JOBYARD_EXECUTOR=executor)
     ids = submit_sleepers(store, queues.split(","), 9, seconds=1.5)
     wait_for(lambda: len(ledger.started()) >= 4, 20)
     before = ledger.started() - ledger.ended()
@@ -41,7 +45,7 @@ def test_jobs_of_a_killed_worker_run_again_at_once_while_its_keeper_lives(
     killed = time.time_ns()
     wait_for(lambda: waiting(store) == len(ids) - len(ledger.ended()), 10)
     rescued = time.time_ns()
-    start_worker(services, queues)
+    start_worker(services, queues, JOBYARD_EXECUTOR=executor)
 
     wait_for(lambda: succeeded(store, ids), 60)
     assert set(ledger.repeated()) <= before

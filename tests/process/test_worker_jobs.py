@@ -14,6 +14,7 @@ from jobyard.store import calls
 from support.builders import build_submission
 from support.jobs import MODULES, ended, submit
 from support.waiting import wait_for
+from support.workers import EXECUTORS, WITHOUT_FORK, start_worker
 
 if TYPE_CHECKING:
     import redis
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def worker(services: Services) -> Service:
-    return services.start("jobyard-worker", JOBYARD_TASK_MODULES=MODULES)
+def worker(services: Services, request: pytest.FixtureRequest) -> Service:
+    """With threads, or of the kind that a test names."""
+    return start_worker(services, getattr(request, "param", "thread"))
 
 
+also_without_fork = pytest.mark.parametrize("worker", ["thread", WITHOUT_FORK], indirect=True)
+in_each_executor = pytest.mark.parametrize("worker", EXECUTORS, indirect=True)
+
+
+@also_without_fork
 def test_a_result_is_stored_as_json(worker: Service, store: Store) -> None:
     job_id = submit(store, "add", {"a": 2, "b": 3})
 
@@ -36,12 +43,14 @@ def test_a_result_is_stored_as_json(worker: Service, store: Store) -> None:
     assert (job.state, job.result, job.attempts) == (State.SUCCEEDED, 5, 1)
 
 
+@also_without_fork
 def test_an_async_task_runs(worker: Service, store: Store) -> None:
     job_id = submit(store, "async_sleeper", {"seconds": 0.01})
 
     assert ended(store, job_id).result == pytest.approx(0.01)
 
 
+@also_without_fork
 def test_a_failure_keeps_type_message_and_traceback(worker: Service, store: Store) -> None:
     job_id = submit(store, "failer", {"message": "oh"})
 
@@ -53,6 +62,7 @@ def test_a_failure_keeps_type_message_and_traceback(worker: Service, store: Stor
     assert "ledger_tasks.py" in job.error.traceback
 
 
+@also_without_fork
 def test_retries_end_with_the_attempt_that_succeeds(
     services: Services, worker: Service, store: Store
 ) -> None:
@@ -172,6 +182,7 @@ def test_the_last_progress_is_stored(worker: Service, store: Store) -> None:
     assert ended(store, job_id).progress == 1999
 
 
+@also_without_fork
 def test_a_running_job_that_looks_is_canceled(
     worker: Service, store: Store, ledger: Ledger
 ) -> None:
@@ -197,6 +208,7 @@ def test_a_task_that_finishes_in_spite_of_a_cancel_has_succeeded(
     assert ended(store, job_id).state is State.SUCCEEDED
 
 
+@also_without_fork
 def test_a_task_that_looks_ends_at_its_timeout(worker: Service, store: Store) -> None:
     job_id = submit(store, "polite_sleeper", {"seconds": 60}, timeout_seconds=1)
 
@@ -207,11 +219,20 @@ def test_a_task_that_looks_ends_at_its_timeout(worker: Service, store: Store) ->
     assert "JobTimeoutError" in job.error.type
 
 
+@also_without_fork
 def test_an_isolated_task_runs_in_a_process_of_its_own(worker: Service, store: Store) -> None:
     here, apart = submit(store, "return_pid"), submit(store, "return_pid_isolated")
 
     assert ended(store, here).result == worker.pid
     assert ended(store, apart).result not in {worker.pid, os.getpid()}
+
+
+@pytest.mark.parametrize("worker", [WITHOUT_FORK], indirect=True)
+def test_without_fork_nothing_that_runs_a_task_can_fork(worker: Service, store: Store) -> None:
+    here, apart = submit(store, "can_fork"), submit(store, "can_fork_isolated")
+
+    assert ended(store, here).result is False
+    assert ended(store, apart).result is False
 
 
 def test_an_isolated_task_may_print_report_and_leave_lines(worker: Service, store: Store) -> None:
@@ -228,6 +249,7 @@ def test_an_error_in_the_child_is_the_error_of_the_job(worker: Service, store: S
     assert (job.error.type, job.error.message) == ("ValueError", "failed in the child")
 
 
+@also_without_fork
 def test_an_isolated_task_is_killed_at_its_timeout(worker: Service, store: Store) -> None:
     job = ended(store, submit(store, "isolated_sleeper", {"seconds": 60}, timeout_seconds=2))
 
@@ -296,6 +318,7 @@ def test_a_high_queue_is_served_before_a_low_one(
     assert [entry.token for entry in ledger.entries()] == ["h1", "h2", "l1", "l2"]
 
 
+@in_each_executor
 def test_many_quick_jobs_run_once_each(worker: Service, store: Store, ledger: Ledger) -> None:
     ids = [new_id() for _ in range(1000)]
     for at in range(0, len(ids), calls.BATCH):

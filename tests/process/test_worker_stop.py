@@ -11,9 +11,10 @@ from rq import Worker as RQWorker
 
 from jobyard.states import State
 from jobyard.store import calls
-from support.jobs import MODULES, ended, submit
+from support.jobs import ended, submit
 from support.processes import SCRIPTS, clean_environment
 from support.waiting import wait_for
+from support.workers import EXECUTORS, WITHOUT_FORK, start_worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 
-def start(services: Services, **env: object) -> Service:
-    worker = services.start("jobyard-worker", JOBYARD_TASK_MODULES=MODULES, **env)
+def start(services: Services, kind: str = "thread", **env: object) -> Service:
+    worker = start_worker(services, kind, **env)
     worker.wait_for_log("worker.started")
     return worker
 
@@ -51,10 +52,11 @@ def test_an_idle_worker_leaves_at_once_and_is_forgotten(
     wait_for(lambda: not worker.children())
 
 
+@pytest.mark.parametrize("kind", [*EXECUTORS, WITHOUT_FORK])
 def test_what_runs_may_finish_and_what_waits_is_given_back(
-    services: Services, store: Store, ledger: Ledger, client: redis.Redis
+    services: Services, store: Store, ledger: Ledger, client: redis.Redis, kind: str
 ) -> None:
-    worker = start(services, JOBYARD_CONCURRENCY=1)
+    worker = start(services, kind, JOBYARD_CONCURRENCY=1)
     running = submit(store, "sleeper", {"seconds": 1.5})
     wait_for(lambda: running in ledger.started())
     waiting = submit(store, "noop")
@@ -65,6 +67,7 @@ def test_what_runs_may_finish_and_what_waits_is_given_back(
     assert state_of(store, running) is State.SUCCEEDED
     assert state_of(store, waiting) is State.QUEUED
     assert client.lrange(store.keys.queue("default"), 0, -1) == [waiting.encode()]
+    wait_for(lambda: not worker.children())
 
 
 def test_more_signals_change_nothing(services: Services, store: Store, ledger: Ledger) -> None:
@@ -80,10 +83,11 @@ def test_more_signals_change_nothing(services: Services, store: Store, ledger: L
     assert state_of(store, job_id) is State.SUCCEEDED
 
 
+@pytest.mark.parametrize("kind", ["thread", "process"])
 def test_what_outlives_the_grace_is_given_back_without_blame(
-    services: Services, store: Store, ledger: Ledger
+    services: Services, store: Store, ledger: Ledger, kind: str
 ) -> None:
-    worker = start(services, JOBYARD_GRACE_SECONDS=2)
+    worker = start(services, kind, JOBYARD_GRACE_SECONDS=2)
     jobs = [submit(store, "sleeper", {"seconds": 60}) for _ in range(2)]
     wait_for(lambda: set(jobs) <= ledger.started())
 

@@ -25,6 +25,18 @@ def return_pid_isolated() -> int:
     return os.getpid()
 
 
+@task
+def can_fork() -> bool:
+    """Whether this process could fork, or be told by a signal."""
+    return hasattr(os, "fork") or hasattr(signal, "SIGALRM")
+
+
+@task(isolated=True)
+def can_fork_isolated() -> bool:
+    """As ``can_fork``, in a child."""
+    return hasattr(os, "fork") or hasattr(signal, "SIGALRM")
+
+
 @task(isolated=True)
 def isolated_journal(context: Context, line: str) -> str:
     """Prints, reports progress, leaves a line."""
