@@ -70,6 +70,16 @@ def test_busy_slots_run_out_with_the_lease(yard: Yard) -> None:
     assert expiry == yard.client.zscore(yard.keys.lease(), "w1")
 
 
+def test_the_ttl_of_rqs_command_line_holds(yard: Yard) -> None:
+    yard.register("w1")
+    yard.join("w1")
+    yard.client.hset(yard.keys.worker("w1"), "worker_ttl", 1000)
+
+    yard.renew()
+
+    assert 1000 < yard.client.ttl(yard.keys.worker("w1")) <= 1060
+
+
 def test_mail_is_brought_until_the_job_is_settled(yard: Yard) -> None:
     [claimed] = yard.claim_new("j1")
     yard.cancel("j1")

@@ -176,7 +176,7 @@ class Loop:
         self._parts.listener.ask()
 
     def _leave_when_idle(self) -> None:
-        """What ends may make other jobs ready: once it is stored, the queues are looked at again."""
+        """What ends may make others ready: once it is stored, the queues are looked at again."""
         if not self._shift.minds_idleness:
             return
         if self._parts.executor.unfinished or len(self._parts.settler):

@@ -86,6 +86,7 @@ class Worker(BaseWorker):
         )
         self._settings = settings
         self._is_registered_once = False
+        self._kept: dict[str, int] = {}
         if prepare_for_work:
             self.hostname, self.pid = socket.gethostname(), os.getpid()
 
@@ -120,6 +121,7 @@ class Worker(BaseWorker):
             )
             options.order_of(dequeue_strategy)
             terms = options.terms_of_rq(self, settings)
+            self._kept = {"worker_ttl": self.worker_ttl}
             wake = Wake()
             keeping, signals = Keeping(settings, wake), StopSignals()
             upkeep = Upkeep(
@@ -217,7 +219,8 @@ class Worker(BaseWorker):
     def _register(self, store: Store) -> None:
         """What RQ's ``register_birth`` writes, in one step that may be repeated."""
         self.birth_date = self.last_heartbeat = now()
-        record = {**self.serialize(), "state": WorkerStatus.IDLE.value, "engine": ENGINE}
+        about = {"state": WorkerStatus.IDLE.value, "engine": ENGINE, **self._kept}
+        record = {**self.serialize(), **about}
         try:
             with store.client.pipeline() as pipeline:
                 pipeline.delete(self.key)

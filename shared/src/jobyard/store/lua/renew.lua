@@ -24,7 +24,8 @@ for slot = 0, slots - 1 do
 end
 if redis.call('EXISTS', key('worker', worker)) == 1 then
   redis.call('HSET', key('worker', worker), 'last_heartbeat', iso(NOW), 'state', busy > 0 and 'busy' or 'idle')
-  redis.call('PEXPIRE', key('worker', worker), lease_ms + 60000)
+  local ttl = whole_number(redis.call('HGET', key('worker', worker), 'worker_ttl')) or 0 -- `--worker-ttl`
+  redis.call('PEXPIRE', key('worker', worker), math.max(lease_ms, ttl * 1000) + 60000)
 end
 local reply = redis.call('HGETALL', yard('mail', worker))
 table.insert(reply, 1, 'ok')
