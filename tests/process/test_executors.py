@@ -143,6 +143,17 @@ def test_an_isolated_task_has_a_process_of_its_own(executing: Executing) -> None
     wait_for(lambda: not any(is_alive(pid) for pid in pids))
 
 
+def test_a_task_that_plain_rq_code_asks_for_is_isolated_all_the_same(executing: Executing) -> None:
+    delivery = build_delivery("whereabouts_apart")
+    delivery.job = delivery.job._replace(task="")
+
+    executing.executor.submit([delivery])
+
+    pid = int(result_of(executing.settled(delivery)))
+    assert pid != os.getpid()
+    wait_for(lambda: not is_alive(pid))
+
+
 def test_a_suspect_runs_in_a_process_of_its_own(executing: Executing) -> None:
     settlement = executing.run("whereabouts", suspect=True)
 

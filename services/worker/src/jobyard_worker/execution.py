@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from jobyard.context import Context
-from jobyard.errors import JobCanceledError, ResultNotStorableError
+from jobyard.errors import JobCanceledError, ResultNotStorableError, UnreadableJobError
 from jobyard.follow_ups import submissions_of
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
@@ -125,7 +125,7 @@ class Execution:
 
     def is_apart(self, delivery: Delivery) -> bool:
         """Whether the job needs a child of its own; notes the name of its task."""
-        delivery.task = delivery.job.task
+        delivery.task = delivery.job.task or _task_in(delivery.job.data)
         task = self._registry.by_name.get(delivery.task)
         return delivery.job.suspect or (task is not None and task.isolated)
 
@@ -197,6 +197,14 @@ class Execution:
             follow_up=self._follow_ups.record,
             retry=job.retry,
         )
+
+
+def _task_in(data: bytes) -> str:
+    """The task that plain RQ code asks for; empty where that cannot be read, as its child says."""
+    try:
+        return decode_data(data).task
+    except UnreadableJobError:
+        return ""
 
 
 def call(task: Task, payload: dict[str, Any], context: Context | None) -> Any:
