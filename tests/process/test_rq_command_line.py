@@ -248,6 +248,17 @@ def test_an_option_that_would_not_be_honoured_is_refused_in_one_line(
     assert reason in worker.log()
 
 
+def test_a_second_worker_of_a_name_is_refused(services: Services, server: StoreServer) -> None:
+    first = rq_worker(services, server, "--name", "twin", "q")
+    first.wait_for_log("worker.started", SECONDS)
+
+    second = rq_worker(services, server, "--name", "twin", "q")
+
+    assert second.wait(SECONDS) == 1
+    assert second.log().startswith("rq worker: --name twin:")
+    assert first.is_running
+
+
 def test_a_pool_of_rqs_command_line_works(
     services: Services, server: StoreServer, client: RawClient
 ) -> None:

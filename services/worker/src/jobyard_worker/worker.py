@@ -30,11 +30,7 @@ from jobyard_worker.keeping import Keeping
 from jobyard_worker.loop import Loop
 from jobyard_worker.rqjobs import options
 from jobyard_worker.rqjobs.address import address_of
-from jobyard_worker.rqjobs.commands import Commands
-from jobyard_worker.rqjobs.horses import Stable
-from jobyard_worker.rqjobs.rider import Rider
-from jobyard_worker.rqjobs.upkeep import Upkeep
-from jobyard_worker.rqjobs.webhooks import Courier
+from jobyard_worker.rqjobs.handlers import Handlers
 from jobyard_worker.settings import WorkerSettings
 from jobyard_worker.shift import Shift
 from jobyard_worker.signals import StopSignals
@@ -49,9 +45,6 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 _FOR_EVER = Shift()
-
-_COURIER_SECONDS = 10.0
-"""For webhooks on their way, RQ's default timeout of one."""
 
 
 class Worker(BaseWorker):
@@ -120,18 +113,12 @@ class Worker(BaseWorker):
                 lease_seconds=settings.lease_seconds,
             )
             options.order_of(dequeue_strategy)
-            terms = options.terms_of_rq(self, settings)
+            terms = options.terms_of_rq(self, settings, with_scheduler=with_scheduler)
             self._kept = {"worker_ttl": self.worker_ttl}
+            self._refuse_second_of_name(settings)
             wake = Wake()
             keeping, signals = Keeping(settings, wake), StopSignals()
-            upkeep = Upkeep(
-                Store(connect(settings), settings.keys),
-                lease_seconds=settings.lease_seconds,
-                promotes=with_scheduler,
-            )
-            return self.serve(
-                settings, keeping, wake, signals, terms=terms, shift=shift, upkeep=upkeep
-            )
+            return self.serve(settings, keeping, wake, signals, terms=terms, shift=shift)
         except ConfigurationError as error:
             raise SystemExit(f"rq worker: {error}") from None
 
@@ -144,38 +131,40 @@ class Worker(BaseWorker):
         *,
         terms: Terms | None = None,
         shift: Shift = _FOR_EVER,
-        upkeep: Upkeep | None = None,
     ) -> bool:
         """As ``work``, with a keeper and handlers of signals that were started before."""
+        terms = terms or options.terms_of(settings)
         registry = discover(settings.task_modules)
         settings = settings.with_queues_of(registry)
         self._set_queues(settings.queues)
         store = Store(connect(settings), settings.keys)
-        courier = Courier()
-        rider = Rider(
-            Stable({"RQ_KEY_PREFIX": settings.key_prefix}, kill_seconds=settings.kill_seconds),
-            courier,
-            terms or options.terms_of(settings),
-            settings,
-            crash_budget=settings.crash_budget,
+        handlers = Handlers(settings, terms)
+        parts = assemble(
+            settings, registry, store, keeping, wake, handlers.rider, peeks=terms.is_of_rq
         )
-        parts = assemble(settings, registry, store, keeping, wake, rider, peeks=upkeep is not None)
-        loop = Loop(parts, settings, lambda: self._join(settings, registry, store, commands), shift)
-        commands = Commands(Store(connect(settings), settings.keys), rider, loop.ask_to_stop)
-        commands.start()
-        if upkeep is not None:
-            upkeep.start()
+        loop = Loop(parts, settings, lambda: self._join(settings, registry, store, handlers), shift)
+        handlers.start(loop.ask_to_stop)
         signals.pass_to(loop.ask_to_stop)
         loop.run()
         signals.ignore()
-        if upkeep is not None:
-            upkeep.stop()
-        courier.close(_COURIER_SECONDS)
+        handlers.stop()
         _log.info("worker.stopped", worker=self.name, finished=loop.finished)
         if loop.has_running_jobs:
             _leave_at_once()
         store.close()
         return loop.finished > 0
+
+    def _refuse_second_of_name(self, settings: WorkerSettings) -> None:
+        """Two workers of one name would give back each other's jobs."""
+        try:
+            lease = self.connection.zscore(settings.keys.lease(), self.name)
+        except redis.RedisError:
+            return  # the main loop waits for the store
+        if lease is not None:
+            raise ConfigurationError(
+                f"--name {self.name}: a worker of that name holds a lease. Choose another name, or "
+                f"wait for {settings.lease_seconds:g} s if it died."
+            )
 
     def _set_queues(self, names: Sequence[str]) -> None:
         """What RQ's tools are told that this worker serves."""
@@ -187,7 +176,7 @@ class Worker(BaseWorker):
         ]
 
     def _join(
-        self, settings: WorkerSettings, registry: Registry, store: Store, commands: Commands
+        self, settings: WorkerSettings, registry: Registry, store: Store, handlers: Handlers
     ) -> str:
         """Begins a lease; each has a name of its own, so that nothing late meets the next one."""
         if self._is_registered_once:
@@ -205,7 +194,7 @@ class Worker(BaseWorker):
         self._register(store)
         _report_stock_workers(store)
         self._is_registered_once = True
-        commands.listen_as(self.name)
+        handlers.listen_as(self.name)
         _log.info(
             "worker.started",
             worker=self.name,

@@ -26,16 +26,17 @@ class Commands:
     What is published while nobody listens is lost, as with RQ; ``cancel`` of the API is not.
     """
 
-    def __init__(self, store: Store, rider: Rider, ask_to_stop: Callable[[], None]) -> None:
+    def __init__(self, store: Store, rider: Rider) -> None:
         self._store = store
         self._rider = rider
-        self._ask_to_stop = ask_to_stop
+        self._ask_to_stop: Callable[[], object] = bool
         self._worker = ""
         self._has_name = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="commands", daemon=True)
 
-    def start(self) -> None:
+    def start(self, ask_to_stop: Callable[[], None]) -> None:
         """Starts the thread; it ends with the process."""
+        self._ask_to_stop = ask_to_stop
         self._thread.start()
 
     def listen_as(self, worker: str) -> None:

@@ -143,6 +143,11 @@ class Stable:
         self._born: SimpleQueue[Horse | None] = SimpleQueue()
         self._pipes: tuple[int, int] = (-1, -1)
 
+    def warm(self) -> None:
+        """Starts the stable now, for whoever will need it soon."""
+        with self._asking:
+            self._door = self._door or self._open()
+
     def saddle(self) -> Horse:
         """A new horse that waits for its order.
 

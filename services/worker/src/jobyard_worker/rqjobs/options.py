@@ -64,7 +64,7 @@ def level_of(named: str | int | None) -> dict[str, str]:
     return {"log_level": _LEVELS.get(str(named).upper(), "error")}
 
 
-def terms_of_rq(worker: BaseWorker, settings: WorkerSettings) -> Terms:
+def terms_of_rq(worker: BaseWorker, settings: WorkerSettings, *, with_scheduler: bool) -> Terms:
     """The terms on RQ's command line: its users expect that any function of theirs runs."""
     listed = "rq_functions" in settings.model_fields_set
     custom = worker.serializer not in (JSONSerializer, DefaultSerializer)
@@ -76,6 +76,8 @@ def terms_of_rq(worker: BaseWorker, settings: WorkerSettings) -> Terms:
         queue_class=_path_of(worker.queue_class),
         exception_handlers=_handlers_of(worker._exc_handlers),  # noqa: SLF001 - RQ shows them nowhere else
         result_ttl_seconds=worker.default_result_ttl,
+        is_of_rq=True,
+        promotes=with_scheduler,
     )
 
 

@@ -24,6 +24,10 @@ class Terms:
     queue_class: str = "rq.queue.Queue"
     exception_handlers: tuple[str, ...] = ()
     result_ttl_seconds: int = RESULT_TTL_SECONDS
+    is_of_rq: bool = False
+    """Whether RQ's command line started the worker."""
+    promotes: bool = False
+    """Whether it was started ``--with-scheduler``."""
 
     def as_dict(self) -> dict[str, Any]:
         """For the order that a horse is given."""
