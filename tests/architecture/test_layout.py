@@ -24,6 +24,7 @@ SPEAK_REDIS = (
     "jobyard/store/",
     "jobyard_worker/worker.py",
     "jobyard_worker/perform.py",
+    "jobyard_worker/rqjobs/",
 )
 
 

@@ -239,6 +239,18 @@ def test_a_scheduled_job_goes_to_the_front_where_it_asked_for_that(
     assert queue.job_ids[0] == job.id
 
 
+def test_what_rqs_client_cancels_while_it_runs_stays_canceled(yard: Yard, queue: Queue) -> None:
+    job = queue.enqueue(add, 1, 2)
+    [claimed] = yard.claim()
+    job.cancel()
+
+    assert settle(yard, "succeeded", claimed) is Settled.STALE
+
+    assert status(job) == "canceled"
+    assert job.latest_result() is None
+    assert not yard.client.exists(yard.keys.held("w1"))
+
+
 def test_a_job_that_rqs_client_canceled_is_kept_for_a_while(yard: Yard, queue: Queue) -> None:
     job = queue.enqueue(add, 1, 2, failure_ttl=77)
     job.cancel()
