@@ -385,6 +385,25 @@ def test_what_waits_in_a_child_behind_a_job_that_turns_out_long_is_taken_back(
     assert result_of(single.run("quick", {"number": 3})) == b"3"
 
 
+@pytest.mark.parametrize("executing", CHILDREN, indirect=True)
+def test_what_waits_behind_a_job_that_turns_out_long_goes_to_another_child(
+    executing: Executing, tmp_path: Path
+) -> None:
+    gate, closed = tmp_path / "gate", tmp_path / "closed"
+    gate.touch()
+    for _ in range(10):  # the task gets a name for being quick
+        executing.run("wait_for_gate", {"path": str(gate)})
+    long = build_delivery("wait_for_gate", {"path": str(closed)})
+    behind = [build_delivery("wait_for_gate", {"path": str(gate)}) for _ in range(6)]
+
+    executing.executor.submit([long, *behind])
+
+    assert {result_of(executing.settled(delivery)) for delivery in behind} == {b'"open"'}
+    assert executing.look(long) is None
+    closed.touch()
+    assert result_of(executing.settled(long)) == b'"open"'
+
+
 def test_hundreds_of_coroutines_run_at_once(own: list[Executing], tmp_path: Path) -> None:
     executing = Executing("asyncio", concurrency=500)
     own.append(executing)

@@ -25,7 +25,7 @@ from jobyard.registry import discover
 from jobyard.settings import Settings
 from jobyard.store.data import decode_data
 from jobyard_worker.execution import call, journal_of, result_json
-from jobyard_worker.executors.coroutines import Coroutines
+from jobyard_worker.executors.coroutines import Coroutines, Watched
 from jobyard_worker.inbox import Inbox
 from jobyard_worker.interruption import Interruption
 from jobyard_worker.outcome import message_of
@@ -75,13 +75,12 @@ class Child:
     def work(self) -> None:
         """Never returns; the process is killed, or ends with its inbox."""
         self._prepare(self._inbox.next_line())
-        self._send({"ready": True})
+        self._write({"ready": True})
         while True:
             answer = self._answer(self._inbox.next_order())
             self._leave_when_forked()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            self._send(answer)
+            _flush()
+            self._write(answer)
 
     def _prepare(self, introduction: dict[str, Any]) -> None:
         """Imports the tasks before the first order. What fails here fails the orders."""
@@ -118,7 +117,7 @@ class Child:
             context = self._context(order, task.name, tasks.follow_ups, cancelled)
         value = call(task, data.payload, context)
         if task.is_async:
-            value = self._coroutines.run(value, order["timeout_seconds"])
+            value = self._coroutines.run(value, Watched(order["timeout_seconds"]))
         lines = [(entry.journal, entry.line) for entry in journal_of(context)]
         result = result_json(task.name, value).decode()
         follow_ups = context.follow_ups if context else []
@@ -145,11 +144,15 @@ class Child:
         )
 
     def _reporter(self, token: str) -> Callable[[bytes], None]:
-        return lambda value: self._send({"token": token, "progress": value.decode()})
+        def report(value: bytes) -> None:
+            with self._sending, self._interruption.held():  # half a line would spoil the next one
+                self._write({"token": token, "progress": value.decode()})
 
-    def _send(self, message: dict[str, Any]) -> None:
-        rest = memoryview(to_json(message) + b"\n")
-        with self._sending, contextlib.suppress(BrokenPipeError):
+        return report
+
+    def _write(self, message: dict[str, Any]) -> None:
+        rest = memoryview(_encoded(message) + b"\n")
+        with contextlib.suppress(BrokenPipeError):
             while rest:
                 rest = rest[os.write(self._outbox, rest) :]
 
@@ -157,6 +160,21 @@ class Child:
         """A task that forks and returns twice: the copy has nothing to say."""
         if os.getpid() != self._pid:
             os._exit(0)
+
+
+def _encoded(message: dict[str, Any]) -> bytes:
+    """What a task left that JSON cannot carry is an error of its job, and not our end."""
+    try:
+        return to_json(message)
+    except ValueError as error:
+        return to_json({**message, "follow_ups": [], "journal": [], **message_of(error)})
+
+
+def _flush() -> None:
+    """What a task printed goes out with its job; what it did to these files is its own affair."""
+    for file in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            file.flush()
 
 
 def _take_pipes() -> tuple[int, int]:

@@ -161,9 +161,10 @@ class Execution:
         return _success(delivery, task, value, context, started)
 
     def _finish(self, delivery: Delivery, coroutine: Any, coroutines: Coroutines) -> Any:
-        delivery.stop = coroutines.stop
+        watched = Watched(limit_of(delivery.job.timeout_seconds))
+        delivery.stop = watched.stop
         try:
-            return coroutines.run(coroutine, limit_of(delivery.job.timeout_seconds))
+            return coroutines.run(coroutine, watched)
         finally:
             delivery.stop = None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobyard_worker.stop import Stop, error_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from jobyard_worker.executors.coroutines import Coroutines
 
@@ -31,6 +32,7 @@ class Interruption:
         self._coroutines = coroutines
         self._asked: dict[str, Stop] = {}
         self._running = ""
+        self._is_held = False
         self._limit_seconds: float | None = None
         self._cancelled = threading.Event()
         self._main = threading.get_ident()
@@ -56,6 +58,18 @@ class Interruption:
             self._running = ""
             self._asked.pop(order["token"], None)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What runs in this ``with`` is not interrupted; one at a time, in any thread."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            why = self._asked.get(self._running)
+            if why is not None:
+                self._tell(why)
+
     def _tell(self, why: Stop) -> None:
         self._announce(why)
         if _NUMBER is None:
@@ -69,6 +83,8 @@ class Interruption:
 
     def _interrupt(self, *_: object) -> None:
         """Once for a delivery: what its task does to clean up is not disturbed."""
+        if self._is_held:
+            return
         why = self._asked.pop(self._running, None)
         if why is not None and not self._coroutines.stop(why):
             raise error_of(why, self._limit_seconds)

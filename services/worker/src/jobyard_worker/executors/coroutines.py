@@ -68,18 +68,13 @@ class Coroutines:
         self._runner: asyncio.Runner | None = None
         self._watched: Watched | None = None
 
-    def run(self, coroutine: Coroutine[Any, Any, Any], limit_seconds: float | None = None) -> Any:
-        """Runs ``coroutine`` to its end; returns its value or raises what it raised.
-
-        Raises:
-            JobTimeoutError: It was cancelled at its limit.
-            JobCanceledError: It was cancelled by ``stop``.
-        """
+    def run(self, coroutine: Coroutine[Any, Any, Any], watched: Watched | None = None) -> Any:
+        """Runs ``coroutine`` to its end; as ``Watched.run`` of ``watched``, or of a new one."""
         if self._runner is None:
             import asyncio  # noqa: PLC0415 - many workers never need it
 
             self._runner = asyncio.Runner()
-        self._watched = Watched(limit_seconds)
+        self._watched = watched or Watched(None)
         try:
             return self._runner.run(self._watched.run(coroutine))
         finally:

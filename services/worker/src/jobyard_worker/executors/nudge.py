@@ -21,7 +21,11 @@ class Nudge:
             os.write(self._inlet, b".")
 
     def quiet(self) -> None:
-        """Takes it back; what was done before a nudge is seen by whoever calls this after it."""
-        self._is_given = False
+        """Takes it back, before what it was given for is looked at.
+
+        In this order: a nudge that came between the two would leave the pipe empty and the flag
+        set, and no later one would be felt.
+        """
         with suppress(BlockingIOError):
             os.read(self.outlet, 64)
+        self._is_given = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import selectors
+import subprocess
 import threading
 import time
 from collections import deque
@@ -26,6 +27,7 @@ from jobyard_worker.stop import Stop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobyard.store.records import Succeeded
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.executors.child_process import Ended
 
@@ -52,7 +54,7 @@ class Nursery:
         self._kill_seconds = kill_seconds
         self._report = report
         self._newcomers: deque[tuple[Delivery, Ended]] = deque()
-        self._feed: Callable[[], object] = bool
+        self._feed: Callable[[], float] = lambda: math.inf
         self._put_back: Callable[[list[Delivery]], object] = bool
         self._start_failed: Callable[[], object] = bool
         self._is_started = False
@@ -60,14 +62,15 @@ class Nursery:
 
     def start(
         self,
-        feed: Callable[[], object] = bool,
+        feed: Callable[[], float] = lambda: math.inf,
         put_back: Callable[[list[Delivery]], object] = bool,
         start_failed: Callable[[], object] = bool,
     ) -> None:
         """Starts the thread.
 
         Args:
-            feed: Called at the end of each turn, to hand over what waits.
+            feed: Called at the end of each turn, to hand over what waits; returns when it wants to
+                be called again at the latest.
             put_back: Takes deliveries that a child had in hand and did not start.
             start_failed: Told that a child died before it was ready.
         """
@@ -107,7 +110,7 @@ class Nursery:
         """Starts a child; False when no process is to be had."""
         try:
             child = ChildProcess(ended, time.monotonic(), single)
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             _log.warning("child.not_started", reason=str(error))
             if single is not None:
                 now = time.monotonic()
@@ -128,6 +131,7 @@ class Nursery:
         for delivery in deliveries:
             if delivery.is_canceled:  # since it was taken, and before ``stop`` was there
                 child.ask(delivery, Stop.CANCEL)
+        self._mind_cancel(child)
         self._see_to_room(child)
 
     def retire(self, child: ChildProcess) -> None:
@@ -161,8 +165,7 @@ class Nursery:
         now = time.monotonic()
         for child in tuple(self.children):
             self._look_after(child, now)
-        self._feed()
-        soonest = min(map(_next_event, self.children), default=math.inf)
+        soonest = min([self._feed(), *map(_next_event, self.children)])
         self._patience = None if soonest == math.inf else max(0.0, soonest - time.monotonic())
 
     def _hear(self, child: ChildProcess) -> None:
@@ -173,7 +176,8 @@ class Nursery:
                 self._welcome(child)
             elif child.in_hand and message.get("token") == child.in_hand[0].job.token:
                 delivery = child.answered(time.monotonic())
-                child.ended(delivery, end_of(delivery, message))
+                self._mind_cancel(child)
+                child.ended(delivery, _end_of(delivery, message))
         if child.is_mute:
             self._selector.unregister(child.outlet)
             child.next_look = child.mute_since = time.monotonic()
@@ -217,6 +221,11 @@ class Nursery:
             child.asked, child.kill_at = why, now + self._kill_seconds
         self._see_to_room(child)
 
+    def _mind_cancel(self, child: ChildProcess) -> None:
+        """The first in hand may have been told to end when it was not the first, as seen here."""
+        if child.in_hand and child.in_hand[0].is_canceled and child.asked is None:
+            child.asked, child.kill_at = Stop.CANCEL, time.monotonic() + self._kill_seconds
+
     def _give_back(self, child: ChildProcess) -> None:
         unstarted = child.recall()
         if unstarted:
@@ -249,7 +258,10 @@ class Nursery:
         if not child.is_ready and child.single is None:
             _log.warning("child.not_started", reason=f"it {how}")
             self._start_failed()
-        for delivery in _charged(child):
+        charged = _charged(child)
+        child.single = None
+        child.in_hand.clear()  # who still wants to stop one of them must not find this child
+        for delivery in charged:
             delivery.stop = None
             child.ended(delivery, _silent_end(child, delivery, how, now))
         if unstarted:
@@ -259,6 +271,15 @@ class Nursery:
         for descriptor in (child.inlet, child.outlet):
             if descriptor in self._selector.get_map():
                 self._selector.unregister(descriptor)
+
+
+def _end_of(delivery: Delivery, answer: dict[str, Any]) -> Succeeded | Ending:
+    try:
+        return end_of(delivery, answer)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        now = time.monotonic()
+        message = f"The child process that ran the task gave an answer that is none: {error!r}"
+        return Ending(Verdict.CRASHED, ErrorInfo("Crashed", message), now, now)
 
 
 def _next_event(child: ChildProcess) -> float:

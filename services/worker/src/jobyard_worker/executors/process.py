@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -100,8 +101,8 @@ class ProcessExecutor:
 
     # ---------------------------------------------------------------- in the nursery's thread
 
-    def _feed(self) -> None:
-        """Hands over what waits, as far as children are free or quick."""
+    def _feed(self) -> float:
+        """Hands over what waits, as far as children are free or quick; says when to look again."""
         self._recycle()
         round_ = _Round(self._nursery.children, self._slots - self._riding, self._max_jobs)
         while (delivery := self._ready.try_take()) is not None:
@@ -110,8 +111,9 @@ class ProcessExecutor:
                 break
         for child, bundle in round_.bundles.items():
             self._nursery.hand(child, bundle)
-        can_serve = time.monotonic() >= self._next_start or self._nursery.children
-        self._free = round_.free if can_serve else 0
+        is_waiting_for_start = len(self._ready) > 0 and time.monotonic() < self._next_start
+        self._free = 0 if is_waiting_for_start else round_.free
+        return self._next_start if is_waiting_for_start else math.inf
 
     def _place(self, delivery: Delivery, round_: _Round) -> bool:
         """Finds a child for it; False when it has to wait."""
