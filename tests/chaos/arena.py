@@ -104,6 +104,10 @@ class Arena:
         keys = (self.store.keys.registry(name, queue) for queue in queues for name in registries)
         return sum(self.client.zcard(key) for key in keys)
 
+    def stored(self, queue: str) -> list[str]:
+        """Ids of all jobs that the queue ever had."""
+        return [it.decode() for it in self.client.zrange(self.store.keys.jobs(queue), 0, -1)]
+
     def cancel(self, ids: Iterable[str]) -> None:
         """Asks jobs to cancel; those that ended stay as they are."""
         some = list(ids)

@@ -162,7 +162,7 @@ GUARDS = (
     Guard(
         "the reaper waits a lease after a gap of its own",
         [_lua("reap", "return NOW >= resume", "return true")],
-        ["the server is away", "tests/store/test_reap.py"],
+        ["back late"],
     ),
     Guard(
         "a clock that goes back stops the reaper for a lease only",
@@ -234,7 +234,7 @@ GUARDS = (
     Guard(
         "the keeper renews",
         [_worker("keeper", "self._renew_when_due()\n\n", "pass\n\n")],
-        ["READONLY"],
+        ["no fault"],
     ),
     Guard(
         "a stopping worker releases what outlives its grace",

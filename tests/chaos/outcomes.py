@@ -29,8 +29,10 @@ class Outcome:
     """The worker is sent SIGTERM while jobs run."""
     points_from: str = "claim"
     """The script from whose first run on the worker is killed; '' for its first command on."""
-    has_children: bool = False
-    """Jobs run in children whose messages are points as well."""
+    expires_seconds: float | None = None
+    """From its submission a job is pointless after so long."""
+    follow_ups: int = 0
+    """Jobs that each of its jobs enqueues and that exist only if that one succeeds."""
 
 
 _RETRY = RetryPolicy.fixed(0.05, 0.05, 0.05).to_json()
@@ -53,7 +55,7 @@ OUTCOMES = {
             settings={"JOBYARD_GRACE_SECONDS": 1},
             is_drained=True,
         ),
-        Outcome("isolated", "chaos_isolated", State.SUCCEEDED, jobs=2, has_children=True),
+        Outcome("isolated", "chaos_isolated", State.SUCCEEDED, jobs=2),
         Outcome(
             "isolated timeout",
             "chaos_isolated_wait",
@@ -62,6 +64,8 @@ OUTCOMES = {
             submission={"timeout_seconds": 1},
         ),
         Outcome("isolated cancel", "chaos_isolated_wait", State.CANCELED, jobs=2, is_canceled=True),
+        Outcome("follow-ups", "chaos_follow", State.SUCCEEDED, follow_ups=2),
+        Outcome("expired", "chaos_noop", State.EXPIRED, expires_seconds=0.05),
         Outcome("crash", "chaos_crash", State.FAILED, jobs=2),
         Outcome("long", "chaos_sleep", State.SUCCEEDED, payload={"seconds": 1.2}),
     )

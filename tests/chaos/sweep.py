@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from chaos.arena import PATIENCE_SECONDS, RESCUE_SECONDS, SLOTS
 from chaos.points import Point, of_roles, recorded, since
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from chaos.outcomes import Outcome
     from support.processes import Service
 
-_QUIET_SECONDS = 0.3
+_QUIET_SECONDS = 0.05
 """After its last job a worker is left alone so long before it is stopped."""
 _MOST_SECONDS = 60.0
 
@@ -65,7 +66,7 @@ class Strike:
         """Until its worker is gone and nothing of its queue is held any more."""
         outcome = self.outcome
         self.ids = self.arena.submit(
-            outcome.task, self.queue, outcome.jobs, payload=outcome.payload, **outcome.submission
+            outcome.task, self.queue, outcome.jobs, payload=outcome.payload, **self._submission()
         )
         worker = self.arena.start_worker(
             self.queue, **outcome.settings, JOBYARD_CHAOS_TRIP=self._orders(),
@@ -95,12 +96,19 @@ class Strike:
 
     def is_over(self) -> bool:
         """Whether all its jobs came to an end."""
-        return self.arena.ended(self.queue) >= len(self.ids)
+        return self.arena.ended(self.queue) >= len(self.ids) * (1 + self.outcome.follow_ups)
 
     def judge(self) -> Verdict:
         """After all its jobs came to an end."""
         deaths = self.deaths_ns()
-        case = Case(self.name, self.queue, self.ids, self.outcome.ends, self.deaths_ns("worker"))
+        case = Case(
+            self.name,
+            self.queue,
+            self.arena.stored(self.queue),
+            self.outcome.ends,
+            self.deaths_ns("worker"),
+            expected=len(self.ids) * (1 + self.outcome.follow_ups),
+        )
         return judge(self.arena, case) + Verdict(
             kills=len(deaths),
             unreached=len(self.trips) - len(deaths),
@@ -130,6 +138,12 @@ class Strike:
         died = max(self.deaths_ns("worker"), default=0)
         if died:
             self.rescue_seconds = (time.time_ns() - died) / 1e9
+
+    def _submission(self) -> dict[str, Any]:
+        seconds = self.outcome.expires_seconds
+        if seconds is None:
+            return self.outcome.submission
+        return {"expires_at": datetime.now(UTC) + timedelta(seconds=seconds)}
 
     def _started(self) -> list[str]:
         path = self.arena.ledger.path
@@ -172,8 +186,7 @@ class Sweep:
         passed, verdict = self.record(outcome)
         worker = since(passed, "worker", outcome.points_from)
         trips = [Trip(point, reach) for point in worker for reach in ("self", "tree")]
-        if outcome.has_children:
-            trips += [Trip(point) for point in of_roles(passed, "child")]
+        trips += [Trip(point) for point in of_roles(passed, "child")]
         return trips, verdict
 
     def keeper_points(self, outcome: Outcome) -> tuple[list[Trip], Verdict]:

@@ -43,6 +43,14 @@ def chaos_report(context: Context) -> str:
 
 
 @task
+def chaos_follow(context: Context) -> None:
+    """Enqueues two jobs that exist only if this one succeeds."""
+    with _recorded(context):
+        for _ in range(2):
+            context.enqueue(chaos_noop, queue=context.queue)
+
+
+@task
 def chaos_fail(context: Context) -> None:
     """Raises."""
     with _recorded(context):

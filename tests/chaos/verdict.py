@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chaos.arena import Arena
     from support.ledger import Run
 
-_TERMINAL_COUNTERS = ("succeeded", "failed", "canceled")
+_TERMINAL_COUNTERS = ("succeeded", "failed", "canceled", "expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Case:
     deaths_ns: Sequence[int] = ()
     """When workers of the queue died."""
     slots: int = SLOTS
+    expected: int | None = None
+    """How many jobs there must be, where some are made by others."""
 
 
 def judge(arena: Arena, case: Case) -> Verdict:
@@ -79,7 +81,7 @@ def judge(arena: Arena, case: Case) -> Verdict:
     complaints += _surplus(arena, case, found)
     return Verdict(
         lost=len(lost),
-        stale=len(stale),
+        stale=len(stale) + max(0, _ends(arena, case) - len(case.ids)),
         refused=_counters(arena, case.queue).get("stale", 0),
         doubled=len(unaccounted),
         allowed=_allowed(case, unaccounted),
@@ -99,16 +101,22 @@ def _allowed(case: Case, unaccounted: list[Run]) -> int:
 
 def _surplus(arena: Arena, case: Case, found: list[_Found]) -> list[str]:
     """Each job ends once, also in the counters."""
-    counted = _counters(arena, case.queue)
-    ends = sum(counted.get(name, 0) for name in _TERMINAL_COUNTERS)
+    ends, stored = _ends(arena, case), len(case.ids)
     complaints = []
-    if ends != len(case.ids):
-        complaints.append(f"{case.name}: {len(case.ids)} jobs ended {ends} times: {counted}")
+    if ends != stored:
+        complaints.append(f"{case.name}: {stored} jobs ended {ends} times")
+    if case.expected is not None and stored != case.expected:
+        complaints.append(f"{case.name}: there are {stored} jobs, not {case.expected}")
     last_death = max(case.deaths_ns, default=0)
     late = [it.id for it in found for run in it.unaccounted() if run.start.time_ns > last_death]
     if late:
         complaints.append(f"{case.name}: {late} ran again for no death of a worker")
     return complaints
+
+
+def _ends(arena: Arena, case: Case) -> int:
+    counted = _counters(arena, case.queue)
+    return sum(counted.get(name, 0) for name in _TERMINAL_COUNTERS)
 
 
 def _counters(arena: Arena, queue: str) -> dict[str, int]:

@@ -30,6 +30,18 @@ _PILLS = "pills"
 _MOST_DEATHS = 4
 
 
+def undisturbed(stage: Stage) -> Row:
+    """No fault at all: jobs longer than the lease run once, as their lease is renewed."""
+    with stage.arena() as arena:
+        arena.start_scheduler()
+        load = Load(arena, seconds=2.0 * LEASE_SECONDS)
+        load.submit(2 * SLOTS)
+        workers = [load.start_worker() for _ in "ab"]
+        load.await_end()
+        load.check("no lease was lost", lambda: all("lease.lost" not in w.log() for w in workers))
+        return load.row("no fault, jobs longer than the lease")
+
+
 def random_kills(stage: Stage) -> Row:
     """One worker after the other is killed, alone or with its keeper; no other one is alive."""
     draw = random.Random(stage.seed)
@@ -125,6 +137,7 @@ def _kill(worker: Service, load: Load, *, with_keeper: bool) -> None:
 
 
 FAULTS: dict[str, Callable[[Stage], Row]] = {
+    "no fault": undisturbed,
     "random kills": random_kills,
     "killed, no scheduler": without_scheduler,
     "poison pill": poison,

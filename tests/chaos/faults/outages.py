@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,8 +12,9 @@ from typing import TYPE_CHECKING
 import redis
 
 from chaos.arena import LEASE_SECONDS, SLOTS, Arena
-from chaos.faults.load import Load, Stage
+from chaos.faults.load import QUEUE, Load, Stage
 from jobyard.errors import StoreUnavailableError
+from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +39,7 @@ def _is_full(load: Load, _: Sequence[Service]) -> bool:
     try:
         load.arena.submit("chaos_noop", "elsewhere")
     except StoreUnavailableError:
-        return True
+        return load.arena.ended(QUEUE) > len(load.ids) // 2
     return False
 
 
@@ -55,7 +58,7 @@ class Outage:
         with stage.arena(aof=True, options=_DURABLE) as arena:
             arena.start_scheduler()
             load = Load(arena, seconds=0.5)
-            load.submit(12 * SLOTS)
+            load.submit(24 * SLOTS)
             workers = [load.start_worker() for _ in range(_WORKERS)]
             load.await_running(SLOTS * _WORKERS)
             self.begin(arena)
@@ -67,6 +70,35 @@ class Outage:
             load.check("every worker lives", lambda: all(it.is_running for it in workers))
             load.check("nobody was reaped", lambda: not load.counters().get("rescued"))
             return load.row(f"{self.name} for {self.seconds:g} s, lease {LEASE_SECONDS} s")
+
+
+def back_late(stage: Stage) -> Row:
+    """The server comes back, and schedulers see it before the workers do: they wait for them."""
+    with stage.arena(aof=True, options=_DURABLE) as arena:
+        arena.start_scheduler()
+        load = Load(arena, seconds=2.0)
+        load.submit(2 * SLOTS)
+        worker = load.start_worker()
+        load.await_running(SLOTS)
+        processes = [worker.pid, *worker.children()]
+        last = _reaped_at(arena)
+        arena.server.kill()
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        load.faults = 1
+        time.sleep(2 * LEASE_SECONDS)
+        arena.server.start()
+        wait_for(lambda: _reaped_at(arena) != last, 20)
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+        load.await_end()
+        load.check("nobody was reaped", lambda: not load.counters().get("rescued"))
+        return load.row("the server is back, the scheduler sees it first")
+
+
+def _reaped_at(arena: Arena) -> object:
+    """When a scheduler last asked for expired leases."""
+    return arena.client.hget(arena.store.keys.reaper(), "tick")
 
 
 def killed_often(stage: Stage) -> Row:
@@ -157,5 +189,6 @@ _OUTAGES = (
 
 FAULTS: dict[str, Callable[[Stage], Row]] = {
     **{outage.name: outage for outage in _OUTAGES},
+    "back late": back_late,
     "the server is killed often": killed_often,
 }

@@ -17,6 +17,7 @@ import io
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -37,6 +38,7 @@ _ROLES = (
 """The first of these words that the command line holds says what a process is."""
 
 _SHA_CHARACTERS = 8
+_write, _read = os.write, os.read
 
 
 class Wire:
@@ -79,7 +81,7 @@ def _split(trips: str) -> list[list[str]]:
 
 def _append(path: str, line: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.write(descriptor, line.encode())
+    _write(descriptor, line.encode())
     os.close(descriptor)
 
 
@@ -91,7 +93,7 @@ def _die(reach: str, fuse: str) -> None:
     if reach == "tree":
         for pid in _children(os.getpid()):
             os.kill(pid, signal.SIGKILL)
-    os.write(descriptor, str(time.time_ns()).encode())
+    _write(descriptor, str(time.time_ns()).encode())
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -152,7 +154,7 @@ def watch_sockets(wire: Wire) -> None:
 
 
 def watch_pipes(wire: Wire) -> None:
-    """Every message that a child says or hears over a pipe that it opened passes the wire."""
+    """Every message that a child says or hears over a pipe passes the wire."""
 
     class Watched(io.FileIO):
         def write(  # type: ignore[explicit-override]  # typing.override comes with 3.12
@@ -180,7 +182,27 @@ def watch_pipes(wire: Wire) -> None:
             return io.BufferedWriter(Watched(descriptor, "w"))
         return opened(descriptor, mode, *rest, **options)
 
+    def write(descriptor: int, data: Any) -> int:
+        if not _is_pipe(descriptor):
+            return _write(descriptor, data)
+        point = wire.before("said")
+        written = _write(descriptor, data)
+        wire.after(*point)
+        return written
+
+    def read(descriptor: int, most: int) -> bytes:
+        if not _is_pipe(descriptor):
+            return _read(descriptor, most)
+        data = _read(descriptor, most)  # raises where there is nothing to hear yet
+        wire.after(*wire.before("heard"))
+        return data
+
+    os.write, os.read = write, read
     setattr(os, "fdopen", fdopen)  # noqa: B010 - its own type is a list of overloads
+
+
+def _is_pipe(descriptor: int) -> bool:
+    return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
 
 
 def _role() -> str:
