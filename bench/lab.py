@@ -20,7 +20,11 @@ from jobyard.connection import connect  # noqa: E402
 from jobyard.ids import new_id  # noqa: E402
 from jobyard.settings import Settings  # noqa: E402
 from jobyard.store import Store, calls  # noqa: E402
-from jobyard.store.records import Submission  # noqa: E402
+from jobyard.store.records import (  # noqa: E402
+    DEFAULT_FAILURE_TTL_SECONDS,
+    DEFAULT_RESULT_TTL_SECONDS,
+    Submission,
+)
 from support.processes import Services, clean_environment  # noqa: E402
 from support.servers import Engine, RawClient, StoreServer  # noqa: E402
 from support.waiting import wait_for  # noqa: E402
@@ -76,7 +80,7 @@ class Lab:
     """One server, one folder, and the processes that were started in it. A context manager."""
 
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
-        kept = {"appendonly": "yes", "appendfsync": "everysec"}
+        kept = {"appendonly": "yes", "appendfsync": "everysec", "stream-node-max-bytes": "256"}
         self.server = StoreServer(Engine.VALKEY, options={**kept, **(options or {})})
         self._folder = tempfile.TemporaryDirectory(prefix="jobyard-bench-")
         self.folder = Path(self._folder.name)
@@ -148,8 +152,8 @@ def submission(task: str, payload: bytes = b"{}", **options: Any) -> Submission:
         "queue": QUEUE,
         "payload": payload,
         "timeout_seconds": 180,
-        "result_ttl_seconds": 86_400,
-        "failure_ttl_seconds": 604_800,
+        "result_ttl_seconds": DEFAULT_RESULT_TTL_SECONDS,
+        "failure_ttl_seconds": DEFAULT_FAILURE_TTL_SECONDS,
     }
     return Submission(**{**values, **options})
 

@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobyard.ids import Nonces
+from jobyard.retry import RetryPolicy
 from jobyard.store import calls
 from jobyard.store.records import Succeeded
 from lab import QUEUE, Lab, print_versions, submission, wait_until
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
 
     Times: TypeAlias = dict[str, list[float]]
 
-_NODES = {"stream-node-max-bytes 256": {"stream-node-max-bytes": "256"}, "server's default": {}}
+_NODES = {
+    "stream-node-max-bytes 256": {"stream-node-max-bytes": "256"},
+    "server's default, 4096": {"stream-node-max-bytes": "4096"},
+}
 _PAYLOAD = b'{"text": "' + b"x" * 88 + b'"}'
 _METADATA: dict[str, Any] = {
     "meta": {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
-    "retry": b'{"max_attempts":5,"first_seconds":1.0,"factor":2.0,"cap_seconds":600.0}',
+    "retry": RetryPolicy.exponential(max_retries=5).to_json(),
     "tags": ("billing", "eu-west"),
     "tenant": "acme",
     "description": "Sends the invoice of one customer",

@@ -57,7 +57,7 @@ def written_by(yard: Yard, name: str) -> dict[str, str]:
     yard.store.run(call)
     after = yard.dump()
     job = f"{yard.keys.prefix}:job:"
-    result = job if name.startswith(("settle", "release")) else f"{yard.keys.prefix}:results:"
+    result = job if name.startswith("release") else f"{yard.keys.prefix}:results:"
     keys = sorted(changed(before, after))
     assert keys, "the scenario writes nothing"
     return {

@@ -67,6 +67,20 @@ def test_what_a_stale_delivery_enqueued_never_becomes_visible(yard: Yard) -> Non
     assert yard.store.run(calls.read("child")) is None
 
 
+def test_a_foreign_key_in_the_place_of_the_results_stops_nothing(yard: Yard) -> None:
+    claimed = yard.claim_new("j1", "j2")
+    yard.client.set(yard.keys.results("j1"), "not ours")
+
+    ends = [build_settlement("succeeded", job) for job in claimed]
+    outcomes = yard.store.run(calls.settle("w1", ends))
+
+    assert outcomes == [Settled.DONE, Settled.DONE]
+    assert [yard.read(job.id).state for job in claimed] == [State.SUCCEEDED] * 2
+    assert yard.client.get(yard.keys.results("j1")) == b"not ours"
+    assert yard.client.ttl(yard.keys.results("j1")) == -1
+    assert b"foreign type" in yard.client.hgetall(yard.keys.quarantine())[b"j1"]
+
+
 def test_cancel_tells_how_the_job_ended(yard: Yard) -> None:
     [claimed] = yard.claim_new("j1")
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
-from jobyard.store.records import TaskRecord
+from jobyard.store.records import (
+    DEFAULT_FAILURE_TTL_SECONDS,
+    DEFAULT_RESULT_TTL_SECONDS,
+    TaskRecord,
+)
 
 if TYPE_CHECKING:
     from jobyard.settings import Settings
     from jobyard.task import Task
-
-DEFAULT_RESULT_TTL_SECONDS = 3_600
-DEFAULT_FAILURE_TTL_SECONDS = 604_800
 
 
 def stand_in(name: str, settings: Settings) -> TaskRecord:

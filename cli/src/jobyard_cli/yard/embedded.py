@@ -49,6 +49,7 @@ def store_program(directory: Path, port: int, lock_descriptor: int) -> Program:
         "daemonize": "no",
         "appendonly": "yes",
         "appendfsync": "everysec",
+        "stream-node-max-bytes": "256",
         "save": "",
         "maxmemory-policy": "noeviction",
     }

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from jobyard.states import State, statuses_of
 from jobyard.store.data import encode_data
-from jobyard.store.records import Canceled, Crashed, Failed, Retrying, Succeeded
+from jobyard.store.records import (
+    DEFAULT_FAILURE_TTL_SECONDS,
+    DEFAULT_RESULT_TTL_SECONDS,
+    Canceled,
+    Crashed,
+    Failed,
+    Retrying,
+    Succeeded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,9 +119,11 @@ def _fields(job: Submission) -> list[Any]:
         "task", job.task,
         "data", encode_data(job.task, job.payload),
         "timeout", job.timeout_seconds,
-        "result_ttl", job.result_ttl_seconds,
-        "failure_ttl", job.failure_ttl_seconds,
     ]  # fmt: skip
+    if job.result_ttl_seconds != DEFAULT_RESULT_TTL_SECONDS:
+        fields += ["result_ttl", job.result_ttl_seconds]
+    if job.failure_ttl_seconds != DEFAULT_FAILURE_TTL_SECONDS:
+        fields += ["failure_ttl", job.failure_ttl_seconds]
     if job.expires_at is not None:
         fields += ["expires_at", milliseconds(job.expires_at)]
     if job.retry:

@@ -15,6 +15,8 @@ from jobyard.errors import UnreadableJobError
 from jobyard.states import RQStatus, rq_status, state_of
 from jobyard.store.data import JobData, decode_data
 from jobyard.store.records import (
+    DEFAULT_FAILURE_TTL_SECONDS,
+    DEFAULT_RESULT_TTL_SECONDS,
     Attempt,
     Claim,
     Claimed,
@@ -65,7 +67,7 @@ def _claimed(row: list[bytes], now_ms: int) -> Claimed:
         enqueued_at,
         created_at,
         task.decode(errors="replace"),
-        _whole(result_ttl) or 0,
+        _ttl(result_ttl, DEFAULT_RESULT_TTL_SECONDS),
         now_ms,
         uses_rq == b"1",
     )
@@ -116,8 +118,8 @@ def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRe
         started_at=_time(fields.get(b"started_at")),
         ended_at=_time(fields.get(b"ended_at")),
         timeout_seconds=_number(fields.get(b"timeout", b"")),
-        result_ttl_seconds=_whole(fields.get(b"result_ttl", b"")),
-        failure_ttl_seconds=_whole(fields.get(b"failure_ttl", b"")),
+        result_ttl_seconds=_ttl(fields.get(b"result_ttl", b""), DEFAULT_RESULT_TTL_SECONDS),
+        failure_ttl_seconds=_ttl(fields.get(b"failure_ttl", b""), DEFAULT_FAILURE_TTL_SECONDS),
         retry=_object(fields.get(b"retry")),
         history=history,
     )
@@ -270,6 +272,11 @@ def _whole(text: bytes) -> int | None:
         return int(text) if text else None
     except ValueError:
         return None
+
+
+def _ttl(text: bytes, default: int) -> int:
+    stored = _whole(text)
+    return default if stored is None else stored
 
 
 def _moment(text: bytes | None) -> datetime | None:

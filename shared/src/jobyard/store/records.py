@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from jobyard.states import RQStatus, State
 
 
+DEFAULT_RESULT_TTL_SECONDS = 3_600
+DEFAULT_FAILURE_TTL_SECONDS = 604_800
+"""What a record that says nothing means; ``lib.lua`` has the same, and most records say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Idempotency:
     """One use of an idempotency key; ``scope`` is tenant and route, the fingerprint the payload."""
@@ -319,8 +324,8 @@ class JobRecord:
     started_at: datetime | None
     ended_at: datetime | None
     timeout_seconds: float | None
-    result_ttl_seconds: int | None
-    failure_ttl_seconds: int | None
+    result_ttl_seconds: int
+    failure_ttl_seconds: int
     retry: Mapping[str, Any]
     history: tuple[Attempt, ...] = ()
 

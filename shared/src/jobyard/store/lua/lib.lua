@@ -127,19 +127,30 @@ local function flush()
   end
 end
 
--- The guards of every key that a move in `queue` may write.
-local GUARDED = {}
-local function guard(queue)
-  if GUARDED[queue] then return end
-  expect('list', key('queue', queue))
-  for _, name in ipairs({ 'wip', 'scheduled', 'finished', 'failed', 'canceled' }) do
-    expect('zset', key(name, queue))
+-- The guards of the keys that a move in `queue` may write; all of them where no part is named.
+local PARTS = {
+  always = { zset = { 'yard:jobs' }, hash = { 'yard:counters' }, stream = { 'yard:events' } },
+  ready = { list = { 'queue', 'yard:bell' } },
+  running = { zset = { 'wip' } },
+  delayed = { zset = { 'scheduled' } },
+  expired = { zset = { 'canceled' } },
+  ended = { zset = { 'finished', 'failed', 'canceled' } },
+}
+local GUARDED = {} -- part → queue → true
+local function guard_part(queue, part)
+  local seen = GUARDED[part]
+  if not seen then seen = {} GUARDED[part] = seen end
+  if seen[queue] then return end
+  for kind, names in pairs(PARTS[part]) do
+    for _, name in ipairs(names) do expect(kind, key(name, queue)) end
   end
-  expect('list', yard('bell', queue))
-  expect('zset', yard('jobs', queue))
-  expect('hash', yard('counters', queue))
-  expect('stream', yard('events', queue))
-  GUARDED[queue] = true
+  seen[queue] = true
+end
+local function guard(queue, ...)
+  guard_part(queue, 'always')
+  for _, part in ipairs(... and { ... } or { 'ready', 'running', 'delayed', 'ended' }) do
+    guard_part(queue, part)
+  end
 end
 
 -- A job may run now: at the head of its queue (given back) or at its end (new).
@@ -163,8 +174,11 @@ local function make_due(id, queue, due_ms, state)
 end
 
 -- Nothing of a job that ended is kept without a TTL, unless the TTL is -1 (keep) or 0 (drop).
+-- A key of a foreign type in the place of its results is nobody's to touch.
+local FOREIGN = {}
 local function keep(id, queue, registry, ttl)
   local job, results = key('job', id), key('results', id)
+  if FOREIGN[id] then results = job end
   if ttl == 0 then
     DOOMED[#DOOMED + 1], DOOMED[#DOOMED + 2] = job, results
     return later('ZREM', yard('jobs', queue), id)
@@ -249,8 +263,8 @@ local STORED = 0
 local KNOWN = {} -- ids that are stored, and queues that RQ's set of queues has
 local function guard_new(at)
   local id, queue = ARGV[at], ARGV[at + 1]
-  guard(queue)
-  if not GUARDED[1] then GUARDED[1] = expect('set', key('queues')) or true end
+  guard(queue, 'ready', ARGV[at + 2] ~= '' and 'delayed' or nil)
+  if not KNOWN.queues then KNOWN.queues = expect('set', key('queues')) or true end
   KNOWN[id] = expect('hash', key('job', id))
   if ARGV[at + 3] ~= '' then expect('string', yard('idem', ARGV[at + 3])) end
   return at + 7 + tonumber(ARGV[at + 6])
@@ -264,7 +278,7 @@ local function index_new(id, queue)
   STORED, KNOWN[id] = STORED + 1, true
   if not KNOWN['queue ' .. queue] then
     KNOWN['queue ' .. queue] = true
-    redis.call('SADD', key('queues'), key('queue', queue))
+    later('SADD', key('queues'), key('queue', queue))
   end
   count(queue, 'submitted')
 end

@@ -12,6 +12,7 @@ local RESULT_TYPE = { succeeded = 1, failed = 2, canceled = 3, retrying = 4, cra
 local STATUS = { succeeded = 'finished', failed = 'failed', canceled = 'canceled' }
 local JOURNAL_CAP = 1000
 expect('hash', yard('held', worker))
+expect('hash', yard('dead', 'unreadable'))
 expect('hash', yard('mail', worker))
 expect('hash', key('worker', worker))
 
@@ -20,7 +21,6 @@ local starts, members = {}, {}
 local function check(at)
   local lines, jobs = at + 9, at + 9 + tonumber(ARGV[at + 8])
   for i = lines, jobs - 1, 2 do expect('stream', yard('journal', ARGV[i])) end
-  expect('stream', key('results', ARGV[at]))
   local after = jobs + 1
   for _ = 1, tonumber(ARGV[jobs]) do after = guard_new(after) end
   return after
@@ -33,15 +33,30 @@ end
 local held = queues_held(worker, members)
 for _, queue in pairs(held) do guard(queue) end
 
-local function seconds(ms) return string.format('%.6f', ms / 1000) end
+local SECONDS = {} -- ms → text: many end in the same millisecond
+local function seconds(ms)
+  local text = SECONDS[ms]
+  if not text then
+    text = string.format('%.6f', ms / 1000)
+    SECONDS[ms] = text
+  end
+  return text
+end
 
-local function remember(id, token, kind, started, ended, value, problem)
-  local more = {}
-  if value ~= '' then more = { kind == 'succeeded' and 'return_value' or 'exc_string', value } end
-  if problem ~= '' then more[#more + 1] = 'error' more[#more + 1] = problem end
-  redis.call('XADD', key('results', id), 'MAXLEN', 10, '*', 'type', RESULT_TYPE[kind],
-    'worker_name', worker, 'execution_id', token, 'execution_started_at', seconds(started),
-    'execution_ended_at', seconds(ended), unpack(more))
+-- How it ended, as RQ's results say it. Where a foreign key stands in their place, the job ends as
+-- it did, and the list of what cannot be read says why its result is missing.
+local function remember(id, queue, kind, at, started, ended)
+  local row = { 'XADD', key('results', id), 'MAXLEN', 10, '*', 'type', RESULT_TYPE[kind],
+    'worker_name', worker, 'execution_id', ARGV[at + 1], 'execution_started_at', seconds(started),
+    'execution_ended_at', seconds(ended), kind == 'succeeded' and 'return_value' or 'exc_string',
+    ARGV[at + 5], 'error', ARGV[at + 6] }
+  if ARGV[at + 6] == '' then row[18], row[19] = nil, nil end
+  if ARGV[at + 5] == '' then row[16], row[17], row[18], row[19] = row[18], row[19], nil, nil end
+  local reply = redis.pcall(unpack(row))
+  if reply.err then
+    FOREIGN[id] = true
+    quarantine(id, queue, 'its results are of a foreign type: ' .. reply.err)
+  end
 end
 
 -- What a successful job leaves: lines in journals, and jobs.
@@ -76,10 +91,10 @@ local function retry(id, queue, delay_ms, ...)
   push(id, queue, false)
 end
 
-local function apply(id, token, queue, at, job)
+local function apply(id, queue, at, job)
   local kind, started, ended = ARGV[at + 2], NOW - tonumber(ARGV[at + 3]), NOW - tonumber(ARGV[at + 4])
   if job[3] == '1' and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
-  remember(id, token, kind, started, ended, ARGV[at + 5], ARGV[at + 6])
+  remember(id, queue, kind, at, started, ended)
   if kind == 'crashed' then return crash(id, queue, tonumber(ARGV[at + 7]), ended) end
   local attempts = string.format('%d', (whole_number(job[4]) or 0) + 1)
   if kind == 'retrying' then
@@ -96,7 +111,7 @@ for i, at in ipairs(starts) do
   local outcome, job = owned(member, id, ARGV[at + 1], queue)
   if queue and outcome ~= 'again' then drop_hold(worker, member, queue) end
   if outcome == 'mine' then
-    apply(id, ARGV[at + 1], queue, at, job)
+    apply(id, queue, at, job)
     outcome = 'done'
     worked = worked + tonumber(ARGV[at + 3]) - tonumber(ARGV[at + 4])
     if ARGV[at + 2] == 'succeeded' then good = good + 1 else bad = bad + 1 end
