@@ -89,7 +89,8 @@ def test_what_runs_is_let_go_in_time(grace: float, let_go: float) -> None:
 def test_a_drain_is_over_before_the_grace(grace: float) -> None:
     drain = Drain(since=0.0, grace_seconds=grace)
 
-    assert drain.let_go_at < drain.leave_at < grace, "what was let go can still be given back"
+    assert drain.let_go_at < drain.leave_at, "what was let go can still be given back"
+    assert drain.leave_at < drain.cut_off_at < grace
     assert not drain.may_ask(drain.leave_at)
 
 

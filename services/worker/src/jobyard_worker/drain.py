@@ -35,6 +35,11 @@ class Drain:
         last_seconds = min(_LAST_SECONDS, self.grace_seconds / _LAST_SHARE)
         return self.since + self.grace_seconds - last_seconds
 
+    @property
+    def cut_off_at(self) -> float:
+        """When the process ends without a word, as the store keeps it waiting."""
+        return (self.leave_at + self.since + self.grace_seconds) / 2
+
     def may_run(self, now: float) -> bool:
         """Whether what runs may go on."""
         return now < self.let_go_at

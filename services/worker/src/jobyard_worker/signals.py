@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
+
+from jobyard_worker.drain import Drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +25,27 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self._is_asked = False
+        self._asked_at: float | None = None
         self._tell: Callable[[], None] | None = None
         self._handle(lambda *_: self._ask())
 
     def pass_to(self, ask_to_stop: Callable[[], None]) -> None:
         """Calls ``ask_to_stop`` for each signal, also for one that came before."""
         self._tell = ask_to_stop
-        if self._is_asked:
+        if self._asked_at is not None:
             ask_to_stop()
+
+    def drain(self, grace_seconds: float) -> Drain | None:
+        """The stop that the first signal began; None while there was none."""
+        return None if self._asked_at is None else Drain(self._asked_at, grace_seconds)
 
     def ignore(self) -> None:
         """Everything is given back: one more signal must not turn a clean exit into a kill."""
         self._handle(signal.SIG_IGN)
 
     def _ask(self) -> None:
-        self._is_asked = True
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
         if self._tell is not None:
             self._tell()
 

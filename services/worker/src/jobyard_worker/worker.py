@@ -25,6 +25,7 @@ from jobyard.store import Store, calls
 from jobyard.store.front import translate
 from jobyard.store.records import ENGINE
 from jobyard_worker.assembly import assemble
+from jobyard_worker.curfew import Curfew
 from jobyard_worker.identity import new_worker_name
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.loop import Loop
@@ -145,7 +146,8 @@ class Worker(BaseWorker):
         loop = Loop(parts, settings, lambda: self._join(settings, registry, store, handlers), shift)
         handlers.start(loop.ask_to_stop)
         signals.pass_to(loop.ask_to_stop)
-        loop.run()
+        with Curfew(signals, settings.grace_seconds):
+            loop.run()
         signals.ignore()
         handlers.stop()
         _log.info("worker.stopped", worker=self.name, finished=loop.finished)
