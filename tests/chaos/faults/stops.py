@@ -21,6 +21,7 @@ _LONG_SECONDS = 1.5
 _EARLY = 6
 _SOON_SECONDS = 1.2
 _SHORT_GRACE_SECONDS = 2
+_GRACE_SECONDS = 4
 _BEFORE_PYTHON = -signal.SIGTERM
 """How a process ends that is told to before its interpreter can listen; it holds nothing yet."""
 
@@ -89,30 +90,37 @@ def without_store(stage: Stage) -> Row:
         arena.start_scheduler()
         load = Load(arena, seconds=0.3)
         load.submit(4 * SLOTS)
-        worker = load.start_worker(JOBYARD_GRACE_SECONDS=4)
+        worker = load.start_worker(JOBYARD_GRACE_SECONDS=_GRACE_SECONDS)
         load.await_running(SLOTS)
         arena.server.pause()
         worker.term()
-        ended = worker.wait(8)
+        asked = time.monotonic()
+        _expect_end(load, worker, _GRACE_SECONDS + 1, (0,))
+        gone = time.monotonic() - asked
         load.note_death()
-        load.check(f"it ended with {ended}", lambda: ended == 0)
         arena.server.resume()
         load.await_rescue(RESCUE_SECONDS)
         load.start_worker(JOBYARD_CONCURRENCY=4)
         load.await_end()
-        return load.row("SIGTERM while the store is away")
+        figure = f"gone after {gone:.1f} s, grace {_GRACE_SECONDS} s"
+        return load.row("SIGTERM while the store is away", figure)
 
 
 def _expect_clean_end(
     load: Load, worker: Service, seconds: float, codes: Sequence[int] = (0,)
 ) -> None:
+    _expect_end(load, worker, seconds, codes)
+    load.check("nothing stays held", lambda: not load.arena.held(QUEUE), 2)
+
+
+def _expect_end(load: Load, worker: Service, seconds: float, codes: Sequence[int]) -> None:
     try:
         ended = worker.wait(seconds)
     except AssertionError as error:
         load.complaints.append(str(error))
+        worker.end()
         return
     load.check(f"it ended with {ended}", lambda: ended in codes)
-    load.check("nothing stays held", lambda: not load.arena.held(QUEUE), 2)
 
 
 def _name_of(signals: Sequence[signal.Signals]) -> str:
