@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
@@ -14,6 +15,7 @@ from chaos.faults.load import Stage
 from chaos.outcomes import OUTCOMES
 from chaos.sweep import Sweep, Trip
 from chaos.table import Row
+from chaos.verdict import Verdict
 from jobyard_worker.settings import WorkerSettings
 from support.servers import Engine
 
@@ -48,24 +50,25 @@ class Plan:
     def rows(self) -> Iterator[Row]:
         """Runs one scenario after the other."""
         for executor in self.executors:
-            yield from self._sweeps(executor)
-            for name, fault in FAULTS.items():
+            for name, scenario in self._scenarios().items():
                 if self._is_wanted(name):
                     self.say(f"{name} ({executor})")
-                    with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
-                        yield fault(Stage(Path(directory), executor, self.engine, self.seed))
+                    yield _attempted(name, executor, scenario)
 
-    def _sweeps(self, executor: str) -> Iterator[Row]:
-        for name, outcome in OUTCOMES.items():
-            if self._is_wanted(POINTS + name):
-                with self._arena(executor) as sweep:
-                    trips, verdict = sweep.points(outcome)
-                    verdict += sweep.strike_all([(outcome, [it]) for it in self._some(trips)])
-                yield Row(POINTS + name, executor, verdict)
-        if self._is_wanted(KEEPER):
-            yield self._keeper(executor)
-        if self._is_wanted(GIVE_BACK):
-            yield self._give_back(executor)
+    def _scenarios(self) -> dict[str, Callable[[str], Row]]:
+        sweeps = {POINTS + name: partial(self._outcome, name) for name in OUTCOMES}
+        faults = {name: partial(self._fault, fault) for name, fault in FAULTS.items()}
+        return {**sweeps, KEEPER: self._keeper, GIVE_BACK: self._give_back, **faults}
+
+    def _fault(self, fault: Callable[[Stage], Row], executor: str) -> Row:
+        with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
+            return fault(Stage(Path(directory), executor, self.engine, self.seed))
+
+    def _outcome(self, name: str, executor: str) -> Row:
+        with self._arena(executor) as sweep:
+            trips, verdict = sweep.points(OUTCOMES[name])
+            verdict += sweep.strike_all([(OUTCOMES[name], [it]) for it in self._some(trips)])
+        return Row(POINTS + name, executor, verdict)
 
     def _keeper(self, executor: str) -> Row:
         with self._arena(executor) as sweep:
@@ -92,6 +95,14 @@ class Plan:
             return list(trips)
         drawn = random.Random(self.seed).sample(range(len(trips)), self.points)
         return [trips[at] for at in sorted(drawn)]
+
+
+def _attempted(name: str, executor: str, scenario: Callable[[str], Row]) -> Row:
+    """A scenario that cannot be played to its end is a broken promise, not the end of the run."""
+    try:
+        return scenario(executor)
+    except AssertionError as error:
+        return Row(name, executor, Verdict(complaints=(str(error),)))
 
 
 class _SweptArena:

@@ -50,7 +50,9 @@ def random_kills(stage: Stage) -> Row:
         load = Load(arena, seconds=_JOB_SECONDS)
         for _ in range(KILLS):
             load.submit(_JOBS_A_KILL)
+            before = len(arena.ledger.started())
             worker = load.start_worker()
+            wait_for(partial(_has_begun, arena, before), 30, interval_seconds=0.002)
             time.sleep(draw.random() * _MOST_SECONDS)
             _kill(worker, with_keeper=draw.random() < 0.5, load=load)
             load.await_rescue(RESCUE_SECONDS)
@@ -80,6 +82,10 @@ def frozen(stage: Stage) -> Row:
         load.check("a thawed worker works on", lambda: worker.is_running)
         load.check("it began a new lease", lambda: "lease.lost" in worker.log(), 10)
         return load.row(f"SIGSTOP past the lease of {LEASE_SECONDS} s, SIGCONT")
+
+
+def _has_begun(arena: Arena, before: int) -> bool:
+    return len(arena.ledger.started()) > before
 
 
 def without_scheduler(stage: Stage) -> Row:
