@@ -22,22 +22,26 @@ _COURIER_SECONDS = 10.0
 """For webhooks on their way, RQ's default timeout of one."""
 
 
+_OF_HORSES = {
+    "redis_url", "redis_ca", "redis_cert", "redis_key", "redis_timeout_seconds", "key_prefix",
+    "log_level", "log_format",
+}  # fmt: skip
+"""Settings that a horse needs too."""
+
+
 class Handlers:
     """``terms.is_of_rq`` says whether RQ's command line started the worker: it does more then."""
 
     def __init__(self, settings: WorkerSettings, terms: Terms) -> None:
         self._terms = terms
-        self._stable = Stable(
-            {"RQ_KEY_PREFIX": settings.key_prefix}, kill_seconds=settings.kill_seconds
-        )
+        shared = settings.model_dump(include=_OF_HORSES)
+        self._stable = Stable(shared, kill_seconds=settings.kill_seconds)
         self._courier = Courier()
         self._store = Store(connect(settings), settings.keys)
         self._upkeep = Upkeep(
             self._store, lease_seconds=settings.lease_seconds, promotes=terms.promotes
         )
-        self.rider = Rider(
-            self._stable, self._courier, terms, settings, crash_budget=settings.crash_budget
-        )
+        self.rider = Rider(self._stable, self._courier, terms, crash_budget=settings.crash_budget)
         self._commands = Commands(self._store, self.rider)
 
     def start(self, ask_to_stop: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic_core import to_json
 from rq.callbacks import (
@@ -23,7 +23,7 @@ from rq.job import Job, Retry
 from rq.job_lifecycle import call_exception_handlers
 from rq.serializers import DefaultSerializer, JSONSerializer, resolve_serializer
 from rq.timeouts import JobTimeoutException, get_default_death_penalty_class
-from rq.utils import import_attribute, now
+from rq.utils import import_attribute, now, utcformat, utcparse
 
 from jobyard.connection import connect
 from jobyard.errors import FunctionNotAllowedError, ResultNotStorableError, UnreadableJobError
@@ -37,6 +37,8 @@ from jobyard_worker.rqjobs.terms import FAILURE_TTL_SECONDS, Terms
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    import redis
 
     Say = Callable[[dict[str, Any]], None]
     Raised = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -52,12 +54,29 @@ _MOST_BYTES = 16 * 1024 * 1024
 """Of a result; see ``execution.py``."""
 
 
-def run(order: dict[str, Any], say: Say) -> dict[str, Any]:
+@dataclass(slots=True)
+class Yoke:
+    """What all horses of a stable share; made before they are forked, so that none pays for it."""
+
+    client: redis.Redis
+    """Not connected yet: a socket must not be shared."""
+
+    @classmethod
+    def make(cls, settings: dict[str, Any], path: list[str]) -> Self:
+        """Logs as the worker does, finds modules where it does, and reaches the same store."""
+        sys.path[:] = path
+        loaded = Settings.load(**settings)
+        configure_logging("worker", loaded)
+        utcparse(utcformat(now()))  # imports what the first parsing of a time imports
+        return cls(connect(loaded))
+
+
+def run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
     """Runs the job of ``order`` (or one callback of it); the answer is a horse's last word."""
-    _prepare(order)
+    os.environ["RQ_JOB_ID"] = order["id"]
     terms = Terms(**order["terms"])
     try:
-        ride = _Ride(_job_of(order, terms), terms, say)
+        ride = _Ride(_job_of(order, yoke.client, terms), terms, say)
         if order["errand"] == "stopped":
             execute_stopped_callback(ride.checked(), _Penalty)
             return {"kind": "called"}
@@ -66,25 +85,18 @@ def run(order: dict[str, Any], say: Say) -> dict[str, Any]:
     return ride.run()
 
 
-def _prepare(order: dict[str, Any]) -> None:
-    sys.path[:] = order["path"]
-    os.environ["RQ_JOB_ID"] = order["id"]
-    configure_logging("worker", Settings.load(**order["settings"]))
-
-
-def _job_of(order: dict[str, Any], terms: Terms) -> Job:
+def _job_of(order: dict[str, Any], client: redis.Redis, terms: Terms) -> Job:
     """The job as it stands in the store. A pickle is not touched unless that is allowed.
 
     Raises:
         UnreadableJobError: It is another delivery's by now, or cannot be read.
     """
-    connection = connect(Settings.load(**order["settings"]))
     job_class: type[Job] = import_attribute(terms.job_class)  # type: ignore[assignment]
-    record: dict[Any, Any] = connection.hgetall(job_class.key_for(order["id"]))
+    record: dict[Any, Any] = client.hgetall(job_class.key_for(order["id"]))
     if record.get(b"token") != order["token"].encode():
         raise UnreadableJobError("the job was deleted, or is another delivery's by now")
     serializer = _serializer_of(record.get(b"data", b""), terms)
-    job = job_class(order["id"], connection=connection, serializer=serializer)
+    job = job_class(order["id"], connection=client, serializer=serializer)
     job.restore(record)
     os.environ["RQ_WORKER_ID"] = job.worker_name or ""
     return job

@@ -14,7 +14,7 @@ import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from jobyard.observability.logging import get_logger
 
@@ -40,6 +40,8 @@ class Horse:
         self.reason = ""
         """Why we killed it; empty when we did not."""
         self.exit_code: int | None = None
+        self.has_spoken = False
+        """Whether its last word was heard: it leaves at once then."""
         self._pid = pid
         self._orders = orders
         self._answers = answers
@@ -87,8 +89,8 @@ class Horse:
             os.killpg(self._pid, signal.SIGKILL)
 
     def end(self) -> None:
-        """Waits for its death, which is near; closes the pipes."""
-        if not self._is_gone.wait(_END_SECONDS):
+        """After its last word nobody waits for it; else for its death, which is near."""
+        if not self.has_spoken and not self._is_gone.wait(_END_SECONDS):
             self.kill("left over")
             self._is_gone.wait(_END_SECONDS)
         for pipe in (self._orders, self._answers):
@@ -131,13 +133,13 @@ class Horse:
 class Stable:
     """Starts the stable with the first job, and again when it died."""
 
-    def __init__(self, environment: Mapping[str, str], *, kill_seconds: float) -> None:
-        """``environment`` is the stable's, beside this process's own.
+    def __init__(self, settings: Mapping[str, Any], *, kill_seconds: float) -> None:
+        """``settings`` say how horses reach the store and how they log.
 
         A job that does not heed its timeout is killed after another ``kill_seconds``.
         """
         self._kill_seconds = kill_seconds
-        self._environment = dict(environment)
+        self._settings = dict(settings)
         self._asking = threading.Lock()
         self._door: socket.socket | None = None
         self._born: SimpleQueue[Horse | None] = SimpleQueue()
@@ -178,6 +180,7 @@ class Stable:
 
     def _open(self) -> socket.socket:
         ours, theirs = socket.socketpair()
+        ours.sendall(to_json({"settings": self._settings, "path": sys.path}) + b"\n")
         self._door, self._born = ours, SimpleQueue()
         arguments = (ours, theirs, self._born)
         # It dies with the thread that starts it, so it has one that lives as long as it does.
@@ -204,7 +207,7 @@ class Stable:
             (sys.executable, "-P", "-m", "jobyard_worker.rqjobs.stable", str(descriptor)),
             stdin=subprocess.DEVNULL,
             pass_fds=(descriptor,),
-            env={**os.environ, **self._environment},
+            env={**os.environ, "RQ_KEY_PREFIX": self._settings["key_prefix"]},
             start_new_session=True,
         )
         theirs.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -29,24 +28,17 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-_CONNECTION = (
-    "redis_url", "redis_ca", "redis_cert", "redis_key", "redis_timeout_seconds", "key_prefix",
-    "log_level", "log_format",
-)  # fmt: skip
-
 
 class Rider:
     """Used by the slots of every executor; commands of RQ's clients come from another thread."""
 
     def __init__(
-        self, stable: Stable, courier: Courier, terms: Terms, settings: Any, *, crash_budget: int
+        self, stable: Stable, courier: Courier, terms: Terms, *, crash_budget: int
     ) -> None:
-        """``settings`` are the worker's; a horse is told how to reach the store."""
         self._stable = stable
         self._courier = courier
         self._terms = terms
         self._functions = Functions(terms.functions)
-        self._settings = {name: getattr(settings, name) for name in _CONNECTION}
         self._crash_budget = crash_budget
         self._riding: dict[str, Horse] = {}
         self._lock = threading.Lock()
@@ -111,7 +103,7 @@ class Rider:
             horse.tell(self._order(delivery, "job"))
             for message in horse.messages():
                 if "kind" in message:
-                    journey.last = message
+                    journey.last, horse.has_spoken = message, True
                     break
                 self._note(message, horse, journey)
         journey.reason, journey.death = horse.reason, horse.how_it_died()
@@ -147,6 +139,7 @@ class Rider:
                 horse.limit(journey.about.get("stopped_callback_seconds"))
                 horse.tell(self._order(delivery, "stopped"))
                 last = next((word for word in horse.messages() if "kind" in word), {})
+                horse.has_spoken = bool(last)
         except StableLostError:
             last = {}
         if last.get("kind") != "called":
@@ -160,8 +153,6 @@ class Rider:
             "token": job.token,
             "queue": job.queue,
             "terms": self._terms.as_dict(),
-            "settings": self._settings,
-            "path": sys.path,
         }
         return to_json(order) + b"\n"
 

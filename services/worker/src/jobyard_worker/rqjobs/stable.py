@@ -1,8 +1,9 @@
 """The stable: a small process from which each horse is forked, so that a job costs no new Python.
 
 Started as ``python -m jobyard_worker.rqjobs.stable <descriptor>`` by ``horses.py``. It has one
-thread and never runs a job itself, so that forking it is safe. Each message on the socket brings
-two pipes for a new horse; ``pid <n>`` and ``end <n> <exit code>`` go back.
+thread and never runs a job itself, so that forking it is safe. The first line on the socket is what
+all horses share; each message after it brings two pipes for a new horse, and ``pid <n>`` and
+``end <n> <exit code>`` go back.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ _DIE_WITH_PARENT = 1
 class Stable:
     """Forks horses until the worker is gone."""
 
-    def __init__(self, door: socket.socket) -> None:
+    def __init__(self, door: socket.socket, yoke: horse.Yoke) -> None:
         self._door = door
+        self._yoke = yoke
         self._bell, bell = os.pipe()
         os.set_blocking(bell, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -51,7 +53,7 @@ class Stable:
         pid = os.fork()
         if pid == 0:
             self._door.close()
-            _ride(*pipes)
+            _ride(pipes, self._yoke)
         for pipe in pipes:
             os.close(pipe)
         self._tell(f"pid {pid}")
@@ -70,30 +72,30 @@ class Stable:
             self._door.sendall(line.encode() + b"\n")
 
 
-def _ride(inbox: int, outbox: int) -> NoReturn:
+def _ride(pipes: list[int], yoke: horse.Yoke) -> NoReturn:
     """In the new process: one order, one job, and away without anybody's clean-up."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     _die_with_parent()
-    code = 1
+    code, (inbox, outbox) = 1, pipes
     try:
         with os.fdopen(inbox, "rb") as orders, os.fdopen(outbox, "wb") as answers:
             order = orders.readline()
             if order:
-                _obey(from_json(order), answers)
+                _obey(from_json(order), yoke, answers)
         code = 0
     finally:
         os._exit(code)
 
 
-def _obey(order: dict[str, Any], answers: Any) -> None:
+def _obey(order: dict[str, Any], yoke: horse.Yoke, answers: Any) -> None:
     def say(message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):
             answers.write(horse.frame(message))
             answers.flush()
 
-    last = horse.run(order, say)
+    last = horse.run(order, yoke, say)
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -113,9 +115,19 @@ def _die_with_parent() -> None:
 def main() -> None:
     """Serves the worker at the other end of the socket that the command line names."""
     _die_with_parent()
+    door = socket.socket(fileno=int(sys.argv[1]))
+    yoke = horse.Yoke.make(**from_json(_first_line(door)))
     gc.freeze()
-    Stable(socket.socket(fileno=int(sys.argv[1]))).serve()
+    Stable(door, yoke).serve()
     os._exit(0)
+
+
+def _first_line(door: socket.socket) -> bytes:
+    """Read byte by byte: what follows belongs to the first horse."""
+    line = b""
+    while (byte := door.recv(1)) not in {b"", b"\n"}:
+        line += byte
+    return line
 
 
 if __name__ == "__main__":
