@@ -15,6 +15,7 @@ from jobyard_worker.delivery import Delivery
 from jobyard_worker.link import Link
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settler import Settler
+from jobyard_worker.turns import Turns
 from jobyard_worker.wake import Wake
 from support.builders import build_claimed, build_submission
 from support.waiting import wait_for
@@ -72,7 +73,7 @@ def flush_all(settler: Settler) -> None:
 
 def test_a_claim_without_reply_is_repeated_as_it_was() -> None:
     store = ScriptedStore(away, lambda _: Claim(()), lambda _: Claim(()))
-    claimer = Claimer(link_of(store), ["q"])
+    claimer = Claimer(link_of(store), Turns(["q"]))
 
     with pytest.raises(StoreUnavailableError):
         claimer.claim("w", 5)
@@ -89,7 +90,7 @@ def test_a_claim_without_reply_is_repeated_as_it_was() -> None:
 
 def test_a_claim_may_promise_more() -> None:
     full = Claim((build_delivery("a").job,), more=True)
-    claimer = Claimer(link_of(ScriptedStore(lambda _: full, lambda _: Claim(()))), ["q"])
+    claimer = Claimer(link_of(ScriptedStore(lambda _: full, lambda _: Claim(()))), Turns(["q"]))
 
     claimer.claim("w", 1)
     after_full = claimer.may_find_more
@@ -218,7 +219,7 @@ def test_only_jobs_that_ran_are_given_back_as_started() -> None:
 
 def test_the_store_is_left_alone_for_a_while_after_it_was_away() -> None:
     link = link_of(ScriptedStore(away, lambda _: Claim(())))
-    claimer = Claimer(link, ["q"])
+    claimer = Claimer(link, Turns(["q"]))
 
     with pytest.raises(StoreUnavailableError):
         claimer.claim("w", 1)

@@ -16,6 +16,7 @@ from jobyard_worker.releaser import Releaser
 from jobyard_worker.settings import WorkerSettings
 from jobyard_worker.settler import Settler
 from jobyard_worker.stop import Stop
+from jobyard_worker.turns import Turns
 from jobyard_worker.wake import Wake
 from support.builders import build_claimed
 
@@ -114,7 +115,7 @@ def build_loop(store: ToldStore, slots: Slots, concurrency: int) -> Loop:
     parts = Parts(
         wake=wake,
         link=link,
-        claimer=Claimer(link, ["q"]),
+        claimer=Claimer(link, Turns(["q"])),
         executor=executor,
         listener=cast("Listener", EagerListener()),
         settler=Settler(link, wake),

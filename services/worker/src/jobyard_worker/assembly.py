@@ -17,6 +17,7 @@ from jobyard_worker.progress import Progress
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.rqjobs.peeker import Ears
 from jobyard_worker.settler import Settler
+from jobyard_worker.turns import Turns
 
 if TYPE_CHECKING:
     from jobyard.registry import Registry
@@ -50,6 +51,7 @@ def assemble(  # noqa: PLR0917 - the parts
         follow_ups=FollowUps(registry, settings),
         rider=rider,
     )
+    turns = Turns(settings.queues, settings.queue_order, settings.queue_weights)
     executor = executor_of(settings, execution, nursery, wake)
     listener = (Ears if peeks else Listener)(store, settings.queues, wake)
     executor.start()
@@ -57,7 +59,7 @@ def assemble(  # noqa: PLR0917 - the parts
     return Parts(
         wake=wake,
         link=link,
-        claimer=Claimer(link, settings.queues),
+        claimer=Claimer(link, turns),
         executor=executor,
         listener=listener,
         settler=Settler(link, wake),
@@ -71,14 +73,15 @@ def executor_of(
     settings: WorkerSettings, execution: Execution, nursery: Nursery, wake: Wake
 ) -> Executor:
     """The one that the settings ask for; what the others need is not imported."""
+    ranks = settings.queues if settings.queue_order == "strict" else ()
     match settings.executor:
         case "thread":
-            return ThreadExecutor(settings.concurrency, settings.queues, execution.run, wake)
+            return ThreadExecutor(settings.concurrency, ranks, execution.run, wake)
         case "process":
             from jobyard_worker.executors.process import ProcessExecutor  # noqa: PLC0415
 
-            return ProcessExecutor(settings, settings.queues, execution, nursery, wake)
+            return ProcessExecutor(settings, ranks, execution, nursery, wake)
         case "asyncio":
             from jobyard_worker.executors.asyncio import AsyncioExecutor  # noqa: PLC0415
 
-            return AsyncioExecutor(settings.concurrency, settings.queues, execution, wake)
+            return AsyncioExecutor(settings.concurrency, ranks, execution, wake)

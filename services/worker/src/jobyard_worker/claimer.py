@@ -9,21 +9,20 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jobyard.store.records import Claim
     from jobyard_worker.link import Link
+    from jobyard_worker.turns import Turns
 
 _log = get_logger(__name__)
 
 
 class Claimer:
-    """Asks for jobs of the queues, in order. A claim without reply is repeated as it was."""
+    """Asks for jobs of the queues, in turn. A claim without reply is repeated as it was."""
 
-    def __init__(self, link: Link, queues: Sequence[str]) -> None:
+    def __init__(self, link: Link, turns: Turns) -> None:
         self._link = link
-        self._queues = tuple(queues)
-        self._unanswered: tuple[str, int] | None = None
+        self._turns = turns
+        self._unanswered: tuple[str, tuple[str, ...], int] | None = None
         self._nonces = Nonces()
         self.may_find_more = True
         """Whether the last claim said so, or something rang since."""
@@ -41,9 +40,9 @@ class Claimer:
             StoreUnavailableError: No reply; the next call asks for the same jobs again.
         """
         if self._unanswered is None:
-            self._unanswered = (self._nonces.next(), min(limit, calls.BATCH))
-        nonce, asked = self._unanswered
-        claim = self._link.run(calls.claim(worker, nonce, self._queues, asked))
+            asked = min(limit, calls.BATCH)
+            self._unanswered = (self._nonces.next(), self._turns.next(), asked)
+        claim = self._link.run(calls.claim(worker, *self._unanswered))
         self._unanswered = None
         self.may_find_more = claim.more
         self._report(claim)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from jobyard.queues import check_name
 from jobyard.settings import Names, Settings, env, queue_list
@@ -22,6 +24,17 @@ def _default_queues(fields: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_BUILT_IN, fields.get("default_queue", "default"))))
 
 
+def _weight(text: str) -> tuple[str, float]:
+    name, _, weight = text.partition(":")
+    try:
+        number = float(weight)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ValueError(f"{text!r} is not queue:weight with a weight above 0")
+    return check_name(name.strip(), "queue"), number
+
+
 class WorkerSettings(Settings):
     """Settings of ``jobyard-worker``; times in seconds."""
 
@@ -29,6 +42,16 @@ class WorkerSettings(Settings):
         default_factory=_default_queues,
         validation_alias=env("JOBYARD_QUEUES"),
         description="comma list of queues, the first emptied first",
+    )
+    queue_order: Literal["strict", "weighted", "round_robin", "random"] = Field(
+        "strict",
+        validation_alias=env("JOBYARD_QUEUE_ORDER"),
+        description="which queue comes first: strict, weighted, round_robin or random",
+    )
+    queue_weights: Annotated[dict[str, float], NoDecode] = Field(
+        default_factory=dict,
+        validation_alias=env("JOBYARD_QUEUE_WEIGHTS"),
+        description="for weighted, as in high:6,default:3; a queue that is not named has 1",
     )
     pool: str = Field(
         "default",
@@ -106,6 +129,19 @@ class WorkerSettings(Settings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return queue_list(value)
+
+    @field_validator("queue_weights", mode="before")
+    @classmethod
+    def _weights(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return dict(map(_weight, filter(None, map(str.strip, value.split(",")))))
+
+    @model_validator(mode="after")
+    def _weights_are_used(self) -> Self:
+        if self.queue_weights and self.queue_order != "weighted":
+            raise ValueError("JOBYARD_QUEUE_WEIGHTS needs JOBYARD_QUEUE_ORDER=weighted")
+        return self
 
     @field_validator("concurrency")
     @classmethod

@@ -106,14 +106,13 @@ class Worker(BaseWorker):
         """
         shift = Shift(burst=burst, max_jobs=max_jobs, max_idle_seconds=max_idle_time)
         try:
-            settings = self._settings or self._settings_of_rq(logging_level)
+            settings = self._settings or self._settings_of_rq(logging_level, dequeue_strategy)
             options.refuse(
                 self,
                 date_format=date_format,
                 log_format=log_format,
                 lease_seconds=settings.lease_seconds,
             )
-            options.order_of(dequeue_strategy)
             terms = options.terms_of_rq(self, settings, with_scheduler=with_scheduler)
             self._kept = {"worker_ttl": self.worker_ttl}
             self._refuse_second_of_name(settings)
@@ -222,7 +221,7 @@ class Worker(BaseWorker):
         except redis.RedisError as error:
             raise translate(error) from error
 
-    def _settings_of_rq(self, logging_level: str | None) -> WorkerSettings:
+    def _settings_of_rq(self, logging_level: str | None, strategy: str) -> WorkerSettings:
         """Settings where RQ's command line chose the server and the queues.
 
         One job at a time, as RQ's users expect, unless ``JOBYARD_CONCURRENCY`` says otherwise.
@@ -231,6 +230,7 @@ class Worker(BaseWorker):
             queues=tuple(self.queue_names()),
             **address_of(self.connection),
             **options.level_of(logging_level),
+            **options.turns_of(strategy),
         )
         if "concurrency" not in settings.model_fields_set:
             settings = settings.model_copy(update={"concurrency": 1})

@@ -1,4 +1,4 @@
-"""Deliveries that wait for a slot: those of an earlier queue first, in order of their claims."""
+"""Deliveries that wait for a slot: those of an earlier rank first, in order of their claims."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 
 class Ready:
-    """One queue for each of the worker's queues, and one token for each delivery in them.
+    """One queue for each rank and one for all others, and one token for each delivery in them.
 
     So a job of a high queue never waits behind claimed low ones. A slot blocks on the tokens:
     ``SimpleQueue`` hands them over without a lock of Python's own.
     """
 
-    def __init__(self, queues: Sequence[str]) -> None:
-        self._ranks: dict[str, deque[Delivery]] = {queue: deque() for queue in queues}
-        self._in_order = tuple(self._ranks.values())
+    def __init__(self, ranks: Sequence[str]) -> None:
+        """``ranks``: the queues that go before others, in order; none where they take turns."""
+        self._ranks: dict[str, deque[Delivery]] = {queue: deque() for queue in ranks}
+        self._others: deque[Delivery] = deque()
+        self._in_order = (*self._ranks.values(), self._others)
         self._tokens: SimpleQueue[None] = SimpleQueue()
 
     def __len__(self) -> int:
@@ -29,9 +31,9 @@ class Ready:
         return self._tokens.qsize()
 
     def put(self, deliveries: Iterable[Delivery]) -> None:
-        """Adds deliveries; their queues are among those of the constructor."""
+        """Adds deliveries."""
         for delivery in deliveries:
-            self._ranks[delivery.job.queue].append(delivery)
+            self._rank_of(delivery).append(delivery)
             self._tokens.put(None)
 
     def take(self) -> Delivery:
@@ -50,12 +52,15 @@ class Ready:
     def put_back(self, deliveries: Sequence[Delivery]) -> None:
         """Adds deliveries that were taken, before all others of their queues."""
         for delivery in reversed(deliveries):
-            self._ranks[delivery.job.queue].appendleft(delivery)
+            self._rank_of(delivery).appendleft(delivery)
             self._tokens.put(None)
 
     def take_all(self) -> list[Delivery]:
         """All that wait, without blocking."""
         return list(iter(self.try_take, None))
+
+    def _rank_of(self, delivery: Delivery) -> deque[Delivery]:
+        return self._ranks.get(delivery.job.queue, self._others)
 
     def _first(self) -> Delivery:
         """Whoever holds a token finds a delivery; another thread may be quicker at one rank."""

@@ -13,6 +13,7 @@ from rq.defaults import (
     DEFAULT_LOGGING_FORMAT,
 )
 from rq.serializers import DefaultSerializer, JSONSerializer, resolve_serializer
+from rq.worker import DequeueStrategy
 
 from jobyard.errors import ConfigurationError
 from jobyard_worker.rqjobs.functions import EVERYTHING
@@ -86,14 +87,10 @@ def terms_of(settings: WorkerSettings) -> Terms:
     return Terms(functions=settings.rq_functions, allow_pickle=settings.allow_pickle)
 
 
-def order_of(strategy: str) -> None:
-    """How the queues take turns.
-
-    Raises:
-        ConfigurationError: They take none here.
-    """
-    if strategy != "default":
-        raise ConfigurationError("--dequeue-strategy: this worker serves its queues in order.")
+def turns_of(strategy: str) -> dict[str, str]:
+    """How the queues take turns; RQ's default is ours, or what ``JOBYARD_QUEUE_ORDER`` says."""
+    chosen = DequeueStrategy(strategy)
+    return {} if chosen is DequeueStrategy.DEFAULT else {"queue_order": chosen.value}
 
 
 def _handlers_of(handlers: Iterable[Callable[..., Any]]) -> tuple[str, ...]:
