@@ -15,6 +15,7 @@ from rq.worker import Worker
 from support import rq_functions
 from support.jobs import MODULES
 from support.waiting import wait_for
+from support.workers import WITHOUT_FORK, start_worker
 
 if TYPE_CHECKING:
     from rq.job import Job
@@ -227,6 +228,19 @@ def test_every_executor_runs_jobs_of_plain_rq_code(
     burst(services, server, "q", JOBYARD_EXECUTOR=executor)
 
     assert job.return_value() == 3
+
+
+def test_jobs_of_plain_rq_code_run_where_nothing_forks(
+    services: Services, client: RawClient
+) -> None:
+    job = queue_of(client).enqueue(rq_functions.leak, "first")
+    worker = start_worker(
+        services, WITHOUT_FORK, JOBYARD_QUEUES="q", JOBYARD_RQ_FUNCTIONS="support.*"
+    )
+
+    wait_for(partial(has_ended, job), SECONDS, worker.log)
+
+    assert job.return_value() == "", worker.log()
 
 
 @pytest.mark.parametrize(

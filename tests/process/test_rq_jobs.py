@@ -135,6 +135,12 @@ def test_each_job_has_a_process_of_its_own(queue: Queue) -> None:
     assert (first.return_value(), second.return_value()) == ("", "")
 
 
+def test_jobs_throw_dice_of_their_own(queue: Queue) -> None:
+    jobs = [becomes(queue.enqueue(rq_functions.dice), "finished") for _ in range(2)]
+
+    assert jobs[0].return_value() != jobs[1].return_value()
+
+
 def test_a_result_ttl_of_zero_keeps_nothing(queue: Queue) -> None:
     job = queue.enqueue(rq_functions.record, "done", result_ttl=0)
 

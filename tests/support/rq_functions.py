@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -40,6 +41,11 @@ def unserializable() -> object:
 def pid() -> int:
     """The process that ran it."""
     return os.getpid()
+
+
+def dice() -> float:
+    """Throws a die."""
+    return random.random()
 
 
 def boom(text: str = "boom") -> None:

@@ -1,6 +1,7 @@
 """The stable: a small process from which each horse is forked, so that a job costs no new Python.
 
-Started as ``python -m jobyard_worker.rqjobs.stable <descriptor>`` by ``horses.py``. It has one
+Started as ``python -m jobyard_worker.rqjobs.stable <descriptor>`` by ``horses.py`` (with two
+descriptors it is a single horse, for systems that cannot fork). It has one
 thread and never runs a job itself, so that forking it is safe. The first line on the socket is what
 all horses share; each message after it brings two pipes for a new horse, and ``pid <n>`` and
 ``end <n> <exit code>`` go back.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import random
 import select
 import signal
 import socket
@@ -28,9 +30,12 @@ _DIE_WITH_PARENT = 1
 class Stable:
     """Forks horses until the worker is gone."""
 
-    def __init__(self, door: socket.socket, yoke: horse.Yoke) -> None:
+    def __init__(self, door: socket.socket, line: bytes) -> None:
+        """``line`` is what all horses share, as JSON."""
         self._door = door
-        self._yoke = yoke
+        self._line = line
+        self._yoke = horse.Yoke.make(**from_json(line))
+        gc.freeze()
         self._bell, bell = os.pipe()
         os.set_blocking(bell, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -50,14 +55,22 @@ class Stable:
         data, pipes, _, _ = socket.recv_fds(self._door, 1, 2)
         if not data:
             return False
-        pid = os.fork()
-        if pid == 0:
-            self._door.close()
-            _ride(pipes, self._yoke)
+        pid = self._start(pipes)
         for pipe in pipes:
             os.close(pipe)
         self._tell(f"pid {pid}")
         return True
+
+    def _start(self, pipes: list[int]) -> int:
+        if not hasattr(os, "fork"):
+            return _spawn(pipes, self._line)
+        pid = os.fork()
+        if pid == 0:
+            self._door.close()
+            os.setsid()
+            random.seed()  # else each horse throws the same dice
+            _ride(pipes, self._yoke)
+        return pid
 
     def _bury(self) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -72,11 +85,24 @@ class Stable:
             self._door.sendall(line.encode() + b"\n")
 
 
+def _spawn(pipes: list[int], line: bytes) -> int:
+    """Where nothing forks: a new Python, which takes half a second."""
+    import subprocess  # noqa: PLC0415 - only here
+
+    command = (sys.executable, "-P", "-m", "jobyard_worker.rqjobs.stable", *map(str, pipes))
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, pass_fds=pipes, start_new_session=True
+    )
+    inlet: Any = process.stdin
+    with contextlib.suppress(BrokenPipeError), inlet:
+        inlet.write(line)
+    return process.pid
+
+
 def _ride(pipes: list[int], yoke: horse.Yoke) -> NoReturn:
     """In the new process: one order, one job, and away without anybody's clean-up."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
     _die_with_parent()
     code, (inbox, outbox) = 1, pipes
     try:
@@ -115,10 +141,11 @@ def _die_with_parent() -> None:
 def main() -> None:
     """Serves the worker at the other end of the socket that the command line names."""
     _die_with_parent()
+    if len(sys.argv) > 2:  # noqa: PLR2004 - the pipes of a horse that was not forked
+        yoke = horse.Yoke.make(**from_json(sys.stdin.buffer.read()))
+        _ride([int(pipe) for pipe in sys.argv[1:]], yoke)
     door = socket.socket(fileno=int(sys.argv[1]))
-    yoke = horse.Yoke.make(**from_json(_first_line(door)))
-    gc.freeze()
-    Stable(door, yoke).serve()
+    Stable(door, _first_line(door)).serve()
     os._exit(0)
 
 
