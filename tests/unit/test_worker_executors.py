@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +127,15 @@ def test_only_an_event_loop_has_thousands_of_slots(
     monkeypatch.setenv("JOBYARD_CONCURRENCY", str(most + 1))
     with pytest.raises(ConfigurationError, match="JOBYARD_CONCURRENCY"):
         WorkerSettings.load(_env_file=None)
+
+
+# ---------------------------------------------------------------- the start of a child
+
+
+def test_a_child_starts_without_what_its_jobs_may_never_need() -> None:
+    names = "sorted({'redis', 'rq'} & sys.modules.keys())"
+    code = f"import jobyard_worker.child, sys; print({names})"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

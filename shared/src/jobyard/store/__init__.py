@@ -1,6 +1,21 @@
 """The only package that talks to Redis: two doors, the calls that go through, and the records."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from jobyard.store import calls, records
-from jobyard.store.front import AsyncStore, Store
+
+if TYPE_CHECKING:
+    from jobyard.store.front import AsyncStore, Store
 
 __all__ = ["AsyncStore", "Store", "calls", "records"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a client only for those who open a door: a child that runs jobs needs the records."""
+    if name in {"AsyncStore", "Store"}:
+        from jobyard.store import front  # noqa: PLC0415 (see the docstring)
+
+        return getattr(front, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

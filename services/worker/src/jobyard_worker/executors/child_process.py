@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-m", "jobyard_worker.child")
 
+LOOK_SECONDS = 0.25
+"""How often to look whether a busy child lives: what a task forked may hold its pipe open."""
+
 _CHUNK_BYTES = 256 * 1024
 _MOST_VOID = 200
 """Orders that were taken back and not skipped yet; their number has to fit into a ticket."""
@@ -145,7 +148,7 @@ class ChildProcess:
         self.asked: Stop | None = None
         """Why the running job was asked to end."""
         self.kill_at = math.inf
-        self.next_look = now
+        self.next_look = now + LOOK_SECONDS
 
     def ask(self, delivery: Delivery, why: Stop) -> None:
         """Tells the child that a delivery is to end."""

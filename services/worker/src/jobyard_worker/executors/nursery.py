@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jobyard.errors import JobTimeoutError
 from jobyard.observability.logging import get_logger
 from jobyard.store.records import ErrorInfo
-from jobyard_worker.executors.child_process import ChildProcess
+from jobyard_worker.executors.child_process import LOOK_SECONDS, ChildProcess
 from jobyard_worker.executors.nudge import Nudge
 from jobyard_worker.executors.order import end_of
 from jobyard_worker.outcome import Ending, Verdict, ending_of
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-_LOOK_SECONDS = 0.25
-"""How often it looks whether a busy child lives: what a task forked may hold the pipe open."""
 _MUTE_LOOK_SECONDS = 0.005
 _MUTE_SECONDS = 1.0
 """A child that closed its pipe and lives on for longer is of no use."""
@@ -154,7 +152,7 @@ class Nursery:
                     self._turn([key.data for key, _ in ready])
             except Exception:  # noqa: BLE001 - the thread outlives whatever one turn meets
                 _log.exception("nursery.failed")
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(LOOK_SECONDS)
 
     def _turn(self, events: list[Callable[[], object]]) -> None:
         for event in events:
@@ -198,7 +196,7 @@ class Nursery:
         if now < _next_event(child):
             return
         if now >= child.next_look:
-            child.next_look = now + (_MUTE_LOOK_SECONDS if child.is_mute else _LOOK_SECONDS)
+            child.next_look = now + (_MUTE_LOOK_SECONDS if child.is_mute else LOOK_SECONDS)
             if child.is_over():
                 self._bury(child, now)
                 return
