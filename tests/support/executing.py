@@ -54,7 +54,7 @@ class Executing:
         self.executor.submit([delivery])
         return delivery
 
-    def settled(self, delivery: Delivery, seconds: float = 20.0) -> Settlement:
+    def settled(self, delivery: Delivery, seconds: float = 60.0) -> Settlement:
         """How it ended; waits for it."""
         return wait_for(lambda: self.look(delivery), seconds, "the delivery never ended")
 
