@@ -110,6 +110,21 @@ def test_a_worker_leaves_when_it_was_idle_for_long_and_keeps_one_job_at_a_time(
     assert first.end.time_ns <= second.start.time_ns
 
 
+@pytest.mark.parametrize(
+    ("strategy", "runs"), [("default", "aabb"), ("round_robin", "abab"), ("random", "?")]
+)
+def test_queues_take_turns_as_asked(
+    services: Services, server: StoreServer, client: RawClient, strategy: str, runs: str
+) -> None:
+    for name in "aabb":
+        queue_of(client, name=name).enqueue(rq_functions.record, name)
+
+    burst(services, server, "--dequeue-strategy", strategy, "a", "b")
+
+    order = b"".join(client.lrange(rq_functions.LOG, 0, -1)).decode()
+    assert order == runs if runs != "?" else sorted(order) == list("aabb")
+
+
 def test_a_shutdown_command_ends_the_worker(
     services: Services, server: StoreServer, client: RawClient
 ) -> None:

@@ -440,7 +440,8 @@ def test_webhooks_are_sent_once_the_outcome_is_stored(queue: Queue) -> None:
         ]
         queue.enqueue(rq_functions.add, 1, 2, webhooks=hooks)
         queue.enqueue(rq_functions.boom, webhooks=hooks)
-        wait_for(lambda: len(seen) == 2, SECONDS)
+        queue.enqueue(rq_functions.die, webhooks=hooks)
+        wait_for(lambda: len(seen) == 3, SECONDS)
         server.shutdown()
 
-    assert sorted(seen) == [("/done", "finished"), ("/lost", "failed")]
+    assert sorted(seen) == [("/done", "finished"), ("/lost", "failed"), ("/lost", "failed")]

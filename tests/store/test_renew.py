@@ -70,6 +70,18 @@ def test_busy_slots_run_out_with_the_lease(yard: Yard) -> None:
     assert expiry == yard.client.zscore(yard.keys.lease(), "w1")
 
 
+def test_an_idle_worker_is_suspended_while_rq_is(yard: Yard) -> None:
+    yard.register("w1")
+    yard.join("w1")
+    yard.client.set("rq:suspended", 1)
+
+    yard.renew()
+    assert yard.client.hget(yard.keys.worker("w1"), "state") == b"suspended"
+    yard.renew(busy=1)
+
+    assert yard.client.hget(yard.keys.worker("w1"), "state") == b"busy"
+
+
 def test_the_ttl_of_rqs_command_line_holds(yard: Yard) -> None:
     yard.register("w1")
     yard.join("w1")

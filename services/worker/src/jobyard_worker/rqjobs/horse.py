@@ -76,7 +76,8 @@ def run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
     os.environ["RQ_JOB_ID"] = order["id"]
     terms = Terms(**order["terms"])
     try:
-        ride = _Ride(_job_of(order, yoke.client, terms), terms, say)
+        job, crashes = _job_of(order, yoke.client, terms)
+        ride = _Ride(job, terms, say, crashes)
         if order["errand"] == "stopped":
             execute_stopped_callback(ride.checked(), _Penalty)
             return {"kind": "called"}
@@ -85,8 +86,8 @@ def run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
     return ride.run()
 
 
-def _job_of(order: dict[str, Any], client: redis.Redis, terms: Terms) -> Job:
-    """The job as it stands in the store. A pickle is not touched unless that is allowed.
+def _job_of(order: dict[str, Any], client: redis.Redis, terms: Terms) -> tuple[Job, int]:
+    """The job as it stands in the store, and its crashes. A pickle is read where that is allowed.
 
     Raises:
         UnreadableJobError: It is another delivery's by now, or cannot be read.
@@ -99,7 +100,7 @@ def _job_of(order: dict[str, Any], client: redis.Redis, terms: Terms) -> Job:
     job = job_class(order["id"], connection=client, serializer=serializer)
     job.restore(record)
     os.environ["RQ_WORKER_ID"] = job.worker_name or ""
-    return job
+    return job, int(record.get(b"crashes", 0))
 
 
 def _serializer_of(data: bytes, terms: Terms) -> Any:
@@ -119,6 +120,8 @@ class _Ride:
     job: Job
     terms: Terms
     say: Say
+    crashes: int
+    """Of earlier horses of the job."""
 
     def run(self) -> dict[str, Any]:
         """The function, its callbacks, and what RQ makes of their outcome."""
@@ -166,6 +169,7 @@ class _Ride:
             "retry": self._next_try(),
             "fields": self._default_ttls(),
             "has_stopped_callback": bool(job._stopped_callback_name),  # noqa: SLF001 - as above
+            "crashes": self.crashes,
             "stopped_callback_seconds": job.stopped_callback_timeout,
             "webhooks": [webhook.to_dict() for webhook in job.webhooks],
             "payload": {

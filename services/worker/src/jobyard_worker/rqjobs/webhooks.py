@@ -32,7 +32,7 @@ class Courier:
 
     def parcel(self, journey: Journey, ending: RQEnded) -> Callable[[], None] | None:
         """What to call once the ending is stored; None where nobody wants to hear of it."""
-        status = _STATUSES.get(ending.kind)
+        status = _STATUSES.get("failed" if _is_last_crash(journey, ending) else ending.kind)
         hooks = [hook for hook in journey.about.get("webhooks", ()) if hook["job_status"] == status]
         if not hooks:
             return None
@@ -74,6 +74,11 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - whatever the network does, the job is done
             job_id = parcel["payload"]["job_id"]
             _log.warning("webhook.failed", job_id=job_id, url=parcel["url"], reason=str(error))
+
+
+def _is_last_crash(journey: Journey, ending: RQEnded) -> bool:
+    """Whether the store makes a dead letter of it."""
+    return ending.kind == "crashed" and journey.about.get("crashes", 0) + 1 >= ending.budget
 
 
 def _deliver(parcel: dict[str, Any]) -> None:

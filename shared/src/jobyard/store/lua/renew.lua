@@ -23,7 +23,8 @@ for slot = 0, slots - 1 do
   else redis.call('ZREM', slot_key, member) end
 end
 if redis.call('EXISTS', key('worker', worker)) == 1 then
-  redis.call('HSET', key('worker', worker), 'last_heartbeat', iso(NOW), 'state', busy > 0 and 'busy' or 'idle')
+  redis.call('HSET', key('worker', worker), 'last_heartbeat', iso(NOW), 'state', busy > 0 and 'busy'
+    or redis.call('EXISTS', key('suspended')) == 1 and 'suspended' or 'idle')
   local ttl = whole_number(redis.call('HGET', key('worker', worker), 'worker_ttl')) or 0 -- `--worker-ttl`
   redis.call('PEXPIRE', key('worker', worker), math.max(lease_ms, ttl * 1000) + 60000)
 end
