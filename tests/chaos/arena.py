@@ -7,6 +7,9 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from rq import Queue
+from rq.serializers import JSONSerializer
+
 from chaos.points import WIRE
 from jobyard.connection import connect
 from jobyard.ids import new_id
@@ -28,6 +31,7 @@ LEASE_SECONDS = 2
 SLOTS = 2
 CRASH_BUDGET = 2
 TASK_MODULE = "chaos.tasks"
+FUNCTIONS = "chaos.functions.*"
 PATIENCE_SECONDS = float(os.environ.get("JOBYARD_CHAOS_PATIENCE", "120"))
 """After so long what has not ended counts as lost."""
 RESCUE_SECONDS = LEASE_SECONDS + 5
@@ -93,6 +97,11 @@ class Arena:
             )
         return ids
 
+    def enqueue(self, path: str, queue: str, **options: Any) -> str:
+        """Enqueues one job with RQ's own code; returns its id."""
+        where = Queue(queue, connection=self.client, serializer=JSONSerializer)
+        return where.enqueue(path, **options).id
+
     def held(self, *queues: str) -> int:
         """Jobs of these queues that some worker holds."""
         wip = (self.store.keys.registry("wip", queue) for queue in queues)
@@ -125,6 +134,7 @@ class Arena:
             "JOBYARD_CONCURRENCY": str(SLOTS),
             "JOBYARD_CRASH_BUDGET": str(CRASH_BUDGET),
             "PYTHONPATH": python_path(),
+            "JOBYARD_RQ_FUNCTIONS": FUNCTIONS,
             LEDGER_VARIABLE: str(self.ledger.path),
         }
 

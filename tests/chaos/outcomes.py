@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from rq import Retry
+
 from jobyard.retry import RetryPolicy
 from jobyard.states import State
 
@@ -29,6 +31,10 @@ class Outcome:
     """The worker is sent SIGTERM while jobs run."""
     points_from: str = "claim"
     """The script from whose first run on the worker is killed; '' for its first command on."""
+    rq: dict[str, Any] | None = None
+    """Enqueued by RQ's own code with these options; ``task`` is the path of a function."""
+    has_dependents: bool = False
+    """Each of its jobs has one more that depends on it."""
     expires_seconds: float | None = None
     """From its submission a job is pointless after so long."""
     follow_ups: int = 0
@@ -67,6 +73,23 @@ OUTCOMES = {
         Outcome("follow-ups", "chaos_follow", State.SUCCEEDED, follow_ups=2),
         Outcome("expired", "chaos_noop", State.EXPIRED, expires_seconds=0.05),
         Outcome("crash", "chaos_crash", State.FAILED, jobs=2),
+        Outcome("rq success", "chaos.functions.succeed", State.SUCCEEDED, jobs=2, rq={}),
+        Outcome("rq failure", "chaos.functions.fail", State.FAILED, jobs=2, rq={}),
+        Outcome(
+            "rq retry",
+            "chaos.functions.fail_once",
+            State.SUCCEEDED,
+            jobs=2,
+            rq={"retry": Retry(max=3, interval=1)},
+        ),
+        Outcome(
+            "rq dependents",
+            "chaos.functions.succeed",
+            State.SUCCEEDED,
+            jobs=2,
+            rq={},
+            has_dependents=True,
+        ),
         Outcome("long", "chaos_sleep", State.SUCCEEDED, payload={"seconds": 1.2}),
     )
 }

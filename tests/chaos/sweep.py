@@ -65,9 +65,7 @@ class Strike:
     def run(self) -> None:
         """Until its worker is gone and nothing of its queue is held any more."""
         outcome = self.outcome
-        self.ids = self.arena.submit(
-            outcome.task, self.queue, outcome.jobs, payload=outcome.payload, **self._submission()
-        )
+        self.ids = self._enqueued() if outcome.rq is not None else self._submitted()
         worker = self.arena.start_worker(
             self.queue, **outcome.settings, JOBYARD_CHAOS_TRIP=self._orders(),
             JOBYARD_CHAOS_TRACE=self.trace if self.is_traced else "",
@@ -138,6 +136,19 @@ class Strike:
         died = max(self.deaths_ns("worker"), default=0)
         if died:
             self.rescue_seconds = (time.time_ns() - died) / 1e9
+
+    def _submitted(self) -> list[str]:
+        it = self.outcome
+        return self.arena.submit(
+            it.task, self.queue, it.jobs, payload=it.payload, **self._submission()
+        )
+
+    def _enqueued(self) -> list[str]:
+        it, options = self.outcome, self.outcome.rq or {}
+        ids = [self.arena.enqueue(it.task, self.queue, **options) for _ in range(it.jobs)]
+        if it.has_dependents:
+            ids += [self.arena.enqueue(it.task, self.queue, depends_on=first) for first in ids]
+        return ids
 
     def _submission(self) -> dict[str, Any]:
         seconds = self.outcome.expires_seconds
