@@ -147,6 +147,20 @@ def test_a_reaped_worker_begins_anew_and_drops_what_it_held(
     assert len(ledger.runs()[job_id]) == 2
 
 
+def test_a_lease_is_renewed_also_before_the_keeper_is_ready(
+    services: Services, store: Store, client: redis.Redis
+) -> None:
+    worker = services.start("jobyard-worker", JOBYARD_TASK_MODULES=MODULES, JOBYARD_LEASE_SECONDS=2)
+    (keeper,) = wait_for(lambda: keepers(worker))
+    os.kill(keeper, signal.SIGSTOP)
+
+    worker.wait_for_log("worker.started")
+    before = wait_for(lambda: renewals(client, store))
+
+    wait_for(lambda: renewals(client, store) > before)
+    os.kill(keeper, signal.SIGCONT)
+
+
 def test_the_busy_slots_of_a_pool_are_counted(
     services: Services, store: Store, ledger: Ledger, client: redis.Redis
 ) -> None:

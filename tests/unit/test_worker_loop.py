@@ -75,6 +75,9 @@ class StillKeeping:
     def mail(self) -> list[dict[str, Any]]:
         return []
 
+    def leaves_renewing(self) -> bool:
+        return False
+
     def tend(self) -> bool:
         return False
 

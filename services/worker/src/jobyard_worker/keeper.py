@@ -78,6 +78,8 @@ class Keeper:
         self._pulse.unlink()
         self._backoff = Backoff(random.random)
         self._next_renewal = 0.0
+        self._kept = ""
+        """Whose lease was renewed here, so that the worker need not do it."""
 
     def run(self) -> None:
         """Until the worker says goodbye or dies."""
@@ -131,6 +133,9 @@ class Keeper:
         """Repeated with each renewal until the job is settled, so nothing of it can be missed."""
         if renewal.gone:
             _send({"worker": self._worker, "gone": True})
+        elif self._kept != self._worker:
+            self._kept = self._worker
+            _send({"worker": self._worker, "kept": True})
         if renewal.drain:
             _send({"worker": self._worker, "drain": True})
         for some in _parts(sorted(renewal.cancel)):

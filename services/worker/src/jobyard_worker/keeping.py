@@ -42,6 +42,7 @@ class Keeping:
         self._pulse = Pulse.create()
         self._process = self._spawn()
         self._next_look = 0.0
+        self._is_kept, self._next_own = False, 0.0
         self._backoff = Backoff(random.random)
         self._mail: deque[dict[str, Any]] = deque()
 
@@ -49,6 +50,7 @@ class Keeping:
         """The lease of ``worker`` begins, or replaces one that was lost."""
         is_first = not self._worker
         self._worker = worker
+        self._is_kept, self._next_own = False, time.monotonic() + _LOOK_SECONDS
         if is_first:
             self._introduce()
         else:
@@ -74,10 +76,23 @@ class Keeping:
         self._replace()
         return True
 
+    def leaves_renewing(self) -> bool:
+        """Whether the main loop is to renew now: no keeper has renewed this lease yet.
+
+        On a machine that is busy with starting processes a keeper may need longer than a lease.
+        """
+        now = time.monotonic()
+        if self._is_kept or now < self._next_own:
+            return False
+        self._next_own = now + _LOOK_SECONDS
+        return True
+
     def mail(self) -> list[dict[str, Any]]:
         """What the store left for the lease that is kept now."""
         letters = [self._mail.popleft() for _ in range(len(self._mail))]
-        return [letter for letter in letters if letter.get("worker") == self._worker]
+        mine = [letter for letter in letters if letter.get("worker") == self._worker]
+        self._is_kept = self._is_kept or any("kept" in letter for letter in mine)
+        return mine
 
     def dismiss(self) -> None:
         """The lease was given back: the keeper leaves, and nobody needs to wait for it."""
@@ -91,6 +106,7 @@ class Keeping:
         self._pulse, old = pulse, self._pulse
         old.close()
         self._close_pipes()
+        self._is_kept, self._next_own = False, 0.0
         self._process = self._spawn()
         self._introduce()
 

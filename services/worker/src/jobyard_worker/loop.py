@@ -270,8 +270,9 @@ class Loop:
         self._worker = ""
 
     def _tend_keeper(self) -> None:
-        """A new keeper needs a moment to start; this once the loop renews by itself."""
-        if self._parts.keeping.tend():
+        """A keeper needs a moment to start; until it has renewed the loop does so by itself."""
+        self._parts.keeping.tend()
+        if self._parts.keeping.leaves_renewing():
             lease_seconds, busy = self._settings.lease_seconds, self._busy_slots()
             self._parts.link.run(calls.renew(self._worker, lease_seconds=lease_seconds, busy=busy))
 
