@@ -28,7 +28,7 @@ def submit(store: Store, task: str, payload: dict[str, Any] | None = None, **opt
     return job_id
 
 
-def ended(store: Store, job_id: str, seconds: float = 15.0) -> JobRecord:
+def ended(store: Store, job_id: str, seconds: float = 60.0) -> JobRecord:
     """The job, once it is in a terminal state."""
 
     def look() -> JobRecord | None:

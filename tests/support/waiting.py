@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def wait_for(
     condition: Callable[[], T | None],
-    seconds: float = 10.0,
+    seconds: float = 30.0,
     message: str | Callable[[], str] = "the condition never held",
     interval_seconds: float = 0.01,
 ) -> T:
