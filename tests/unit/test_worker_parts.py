@@ -41,36 +41,81 @@ def tokens(deliveries: Sequence[Delivery]) -> list[str]:
 
 
 def test_nothing_is_claimed_ahead_before_jobs_were_seen() -> None:
-    assert Pace(8).look_ahead() == 0
+    assert Pace().look_ahead(1.0) == 0
 
 
-def test_quick_jobs_are_claimed_ahead_and_slow_ones_are_not() -> None:
-    pace = Pace(8)
+def test_as_many_are_claimed_ahead_as_end_within_the_horizon() -> None:
+    pace = Pace()
+    pace.begin(10.0)
 
-    pace.note([0.001] * 100)
-    quick = pace.look_ahead()
-    pace.note([1.0] * 5)
+    pace.note([0.001] * 8, 10.01)
 
-    assert quick > 8
-    assert pace.look_ahead() == 0
+    assert pace.look_ahead(10.01) == 40
+
+
+def test_slots_that_long_jobs_keep_do_not_count() -> None:
+    pace = Pace()
+    pace.begin(10.0)
+    pace.note([0.001] * 8, 10.002)
+    many = pace.look_ahead(10.002)
+
+    for turn in range(100):
+        pace.note([0.001], 10.002 + (turn + 1) * 0.005)
+
+    assert many == 128
+    assert pace.look_ahead(10.502) in (9, 10)
+
+
+def test_where_nothing_ends_any_more_nothing_is_claimed_ahead() -> None:
+    pace = Pace()
+    pace.begin(10.0)
+    pace.note([0.001] * 100, 10.1)
+
+    assert pace.look_ahead(10.1) > 0
+    assert pace.look_ahead(10.5) == 0
+
+
+def test_a_rest_says_nothing_of_the_rate() -> None:
+    pace = Pace()
+    pace.begin(10.0)
+    pace.note([0.001] * 8, 10.002)
+
+    pace.begin(500.0)
+    pace.note([0.001] * 8, 500.01)
+
+    assert pace.look_ahead(500.01) == 40
+
+
+def test_slow_jobs_are_not_claimed_ahead() -> None:
+    pace = Pace()
+    pace.begin(10.0)
+    pace.note([0.001] * 100, 10.1)
+
+    pace.note([1.0] * 5, 10.2)
+
+    assert pace.look_ahead(10.2) == 0
 
 
 def test_late_starters_end_the_look_ahead() -> None:
-    pace = Pace(8)
-    pace.note([0.001] * 100)
+    pace = Pace()
+    pace.begin(10.0)
+    pace.note([0.001] * 100, 10.1)
 
     pace.slow_down()
 
-    assert pace.look_ahead() == 0
+    assert pace.look_ahead(10.1) == 0
 
 
-@given(st.lists(st.floats(0, 100), max_size=50), st.integers(1, 1000))
-def test_the_look_ahead_is_bounded_whatever_was_seen(seconds: list[float], slots: int) -> None:
-    pace = Pace(slots)
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=50))
+def test_the_look_ahead_is_bounded_whatever_was_seen(seen: list[tuple[float, float]]) -> None:
+    pace, now = Pace(), 10.0
+    pace.begin(now)
 
-    pace.note(seconds)
+    for run_seconds, apart_seconds in seen:
+        now += apart_seconds
+        pace.note([run_seconds], now)
 
-    assert 0 <= pace.look_ahead() <= 128
+    assert 0 <= pace.look_ahead(now) <= 128
 
 
 # ---------------------------------------------------------------- drain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from jobyard_worker.stop import Stop
@@ -18,11 +19,13 @@ class Delivery:
 
     __slots__ = (
         "_cancelled", "after", "is_canceled", "is_orphaned", "is_reported", "is_started", "job",
-        "progress", "stop", "task",
+        "progress", "stop", "taken_at", "task",
     )  # fmt: skip
 
     def __init__(self, job: Claimed) -> None:
         self.job = job
+        self.taken_at = time.monotonic()
+        """When it came here."""
         self.task = ""
         """Its name, once the record was read."""
         self.is_started = False

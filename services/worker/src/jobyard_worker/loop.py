@@ -6,6 +6,7 @@ sleeps until something wakes it: a job that ended, a bell, mail, a signal.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ _FOR_EVER = Shift()
 _ROUND_SECONDS = 0.25
 """The loop goes round at least this often: beat, keeper, what was claimed ahead."""
 
-_START_SECONDS = 0.25
+_START_SECONDS = 0.1
 """What was claimed ahead and has not started within this time is given back."""
 
 
@@ -79,10 +80,9 @@ class Loop:
         self._join = join
         self._worker = ""
         self._hands = Hands()
-        self._pace = Pace(settings.concurrency)
+        self._pace = Pace()
         self._drain: Drain | None = None
         self._is_stop_asked = False
-        self._dispatched_at = 0.0
         self.finished = 0
         """Jobs that ended here."""
 
@@ -139,7 +139,9 @@ class Loop:
         away_seconds = self._parts.link.wait_seconds
         if away_seconds > 0:
             return min(away_seconds, _ROUND_SECONDS)
-        return 0.0 if self._has_news_for_store() else _ROUND_SECONDS
+        if self._has_news_for_store():
+            return 0.0
+        return max(0.0, min(_ROUND_SECONDS, self._seconds_to_late_start()))
 
     def _has_news_for_store(self) -> bool:
         parts = self._parts
@@ -166,7 +168,8 @@ class Loop:
 
     def _dispatch(self, jobs: Sequence[Claimed]) -> None:
         if jobs:
-            self._dispatched_at = time.monotonic()
+            if not self._parts.executor.unfinished:
+                self._pace.begin(time.monotonic())
             self._idle_since = None
             self._parts.executor.submit(self._hands.take(jobs))
 
@@ -199,14 +202,17 @@ class Loop:
             return True
         if not claimer.may_find_more or not self._room():
             return False
-        return self._has_free_slot() or self._room() * 2 > self._pace.look_ahead() > 0
+        return self._has_free_slot() or self._room() * 2 > self._look_ahead() > 0
 
     def _room(self) -> int:
         """Free slots, and what history says will start at once."""
-        wanted = self._settings.concurrency + self._pace.look_ahead()
+        wanted = self._settings.concurrency + self._look_ahead()
         room = max(wanted - self._parts.executor.unfinished, 0)
         allowed = self._shift.room(self.finished, self._parts.executor.unfinished)
         return room if allowed is None else min(room, allowed)
+
+    def _look_ahead(self) -> int:
+        return self._pace.look_ahead(time.monotonic())
 
     def _has_free_slot(self) -> bool:
         return self._parts.executor.unfinished < self._settings.concurrency
@@ -217,10 +223,14 @@ class Loop:
 
     def _give_back_late_starters(self) -> None:
         """What was claimed ahead waits behind jobs that turned out long; others may be idle."""
-        late = time.monotonic() - self._dispatched_at > _START_SECONDS
-        if late and self._parts.executor.unstarted:
+        if self._seconds_to_late_start() <= 0:
             self._pace.slow_down()
             self._withdraw()
+
+    def _seconds_to_late_start(self) -> float:
+        """Until the first that waits for a slot has waited too long."""
+        since = self._parts.executor.waiting_since
+        return math.inf if since is None else since + _START_SECONDS - time.monotonic()
 
     def _withdraw(self) -> None:
         """Gives back what no slot has started."""
@@ -236,7 +246,8 @@ class Loop:
         ended = self._parts.executor.collect()
         if not ended:
             return
-        self._pace.note([settlement.ended - settlement.started for _, settlement in ended])
+        runs = [settlement.ended - settlement.started for _, settlement in ended]
+        self._pace.note(runs, time.monotonic())
         self._hands.drop(delivery for delivery, _ in ended)
         mine = [(delivery, how) for delivery, how in ended if not delivery.is_orphaned]
         self.finished += len(mine)

@@ -15,6 +15,8 @@ from jobyard.store.records import RQEnded, Settled, Succeeded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from structlog.typing import FilteringBoundLogger
+
     from jobyard.store.calls import Call
     from jobyard.store.records import Settlement
     from jobyard_worker.delivery import Delivery
@@ -170,18 +172,19 @@ def _size_of(settlement: Settlement) -> int:
 
 
 def _report(batch: Sequence[Ended], replies: Sequence[Settled]) -> None:
+    log = _log.bind()  # made ready once, not for each line
     for (delivery, settlement), reply in zip(batch, replies, strict=True):
         if reply is Settled.STALE or reply is Settled.VANISHED:
-            _log.warning("job.refused", job_id=delivery.job.id, reason=reply.value)
+            log.warning("job.refused", job_id=delivery.job.id, reason=reply.value)
             continue
-        _report_end(delivery, settlement)
+        _report_end(log, delivery, settlement)
         if delivery.after is not None:
             delivery.after()
 
 
-def _report_end(delivery: Delivery, settlement: Settlement) -> None:
+def _report_end(log: FilteringBoundLogger, delivery: Delivery, settlement: Settlement) -> None:
     job = delivery.job
-    _log.info(
+    log.info(
         "job.finished",
         job_id=job.id,
         task=delivery.task,

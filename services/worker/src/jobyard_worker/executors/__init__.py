@@ -26,6 +26,11 @@ class Executor(Protocol):
         """Deliveries that no slot has taken yet."""
         ...
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the first of those was claimed (``time.monotonic``); None when there is none."""
+        ...
+
     def start(self) -> None:
         """Makes the slots ready."""
         ...

@@ -54,6 +54,11 @@ class AsyncioExecutor:
         """Deliveries that no slot has taken yet."""
         return len(self._ready)
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the first of those was claimed (``time.monotonic``); None when there is none."""
+        return self._ready.waiting_since
+
     def start(self) -> None:
         """Starts the loop in a thread of its own."""
         threading.Thread(target=self._serve, name="asyncio", daemon=True).start()

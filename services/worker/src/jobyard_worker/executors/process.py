@@ -73,6 +73,11 @@ class ProcessExecutor:
         """Deliveries for which no slot is free; a free one may still be starting its child."""
         return max(0, len(self._ready) - self._free)
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the first of those was claimed (``time.monotonic``); None when there is none."""
+        return self._ready.waiting_since if self.unstarted else None
+
     def start(self) -> None:
         """Starts the thread that serves the children, and the first child."""
         with self._nursery.lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,15 @@ class Ready:
     def __len__(self) -> int:
         """How many wait."""
         return self._tokens.qsize()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the first that waits was claimed (``time.monotonic``); None when none does."""
+        firsts: list[float] = []
+        for rank in self._in_order:
+            with suppress(IndexError):  # empty, or just emptied by a slot
+                firsts.append(rank[0].taken_at)
+        return min(firsts, default=None)
 
     def put(self, deliveries: Iterable[Delivery]) -> None:
         """Adds deliveries."""

@@ -40,6 +40,11 @@ class ThreadExecutor:
         """Deliveries that no slot has taken yet."""
         return len(self._ready)
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the first of those was claimed (``time.monotonic``); None when there is none."""
+        return self._ready.waiting_since
+
     def start(self) -> None:
         """Starts the threads. They are daemons: a stuck one must not keep the process alive."""
         for slot in range(self._slots):
