@@ -9,19 +9,19 @@ expect('hash', yard('worker', worker))
 expect('hash', yard('mail', worker))
 expect('hash', key('worker', worker))
 
-local about = redis.call('HMGET', yard('worker', worker), 'pool', 'slots')
+local about = redis.call('HMGET', yard('worker', worker), 'pool', 'slots', 'busy')
 local pool, slots = about[1] or 'default', tonumber(about[2] or '') or 0
+local was_busy = tonumber(about[3] or '') or slots
 if busy > slots then busy = slots end
 local slot_key = yard('busy', pool)
 expect('zset', slot_key)
 
 local expiry = NOW + lease_ms
 redis.call('ZADD', yard('lease'), expiry, worker)
-for slot = 0, slots - 1 do
-  local member = worker .. ':' .. slot
-  if slot < busy then redis.call('ZADD', slot_key, expiry, member)
-  else redis.call('ZREM', slot_key, member) end
-end
+for slot = 0, busy - 1 do later('ZADD', slot_key, expiry, worker .. ':' .. slot) end
+for slot = busy, math.min(was_busy, slots) - 1 do later('ZREM', slot_key, worker .. ':' .. slot) end
+if busy ~= was_busy then redis.call('HSET', yard('worker', worker), 'busy', busy) end
+flush()
 if redis.call('EXISTS', key('worker', worker)) == 1 then
   redis.call('HSET', key('worker', worker), 'last_heartbeat', iso(NOW), 'state', busy > 0 and 'busy'
     or redis.call('EXISTS', key('suspended')) == 1 and 'suspended' or 'idle')
