@@ -163,9 +163,16 @@ def _load_slowly(arena: Arena) -> None:
     """A restart with so many records that the server answers LOADING for a while."""
     arena.client.execute_command("DEBUG", "POPULATE", "40000", "filler")
     arena.client.bgrewriteaof()
+    wait_for(lambda: _is_rewritten(arena.client), 60)
     arena.server.options["key-load-delay"] = str(int(_AWAY_SECONDS * 1e6 / 40000))
     arena.server.options["loading-process-events-interval-bytes"] = "1024"
     arena.server.restart(wait=False)
+
+
+def _is_rewritten(client: RawClient) -> bool:
+    """The records are in the file: DEBUG POPULATE itself is not written to it."""
+    state = client.info("persistence")
+    return not (state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"])
 
 
 def _await_loaded(arena: Arena) -> None:
