@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 
 from chaos import plan, proof
@@ -11,10 +12,15 @@ from chaos.table import Row, complaints, render
 from support.servers import Engine
 
 
+_TERMINATED = 128 + signal.SIGTERM
+"""An exit, not a death: whatever was started is ended on the way out."""
+
+
 def main() -> int:
     """0 when all promises held."""
     arguments = _arguments()
     _forget_settings()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     if arguments.guards:
         return proof.prove(arguments.only, _say)
     chosen = plan.Plan(

@@ -177,6 +177,14 @@ def _is_rewritten(client: RawClient) -> bool:
 
 def _await_loaded(arena: Arena) -> None:
     del arena.server.options["key-load-delay"]
+    wait_for(lambda: _answers(arena.client), 120)
+
+
+def _answers(client: RawClient) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
 
 
 _OUTAGES = (
