@@ -11,7 +11,6 @@ from chaos import plan, proof
 from chaos.table import Row, complaints, render
 from support.servers import Engine
 
-
 _TERMINATED = 128 + signal.SIGTERM
 """An exit, not a death: whatever was started is ended on the way out."""
 
