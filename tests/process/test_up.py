@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from jobyard_cli.yard.embedded import free_port
 from support.processes import SCRIPTS, Service, Services, clean_environment
+from support.servers import free_port
 from support.waiting import wait_for
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 RawClient: TypeAlias = Any
 """A ``redis.Redis`` whose answers are bytes; its own types are unions that no test could use."""
 
+_PORTS = (12_000, 32_000)
 _START_TRIES = 5
 _START_SECONDS = 30.0
 
@@ -46,11 +48,16 @@ def binary_of(engine: Engine) -> Path | None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on.
+
+    Drawn below the range of the system's own choices: a client that connects while a server is
+    away cannot be given its port, and processes that ask at once hardly draw the same one.
+    """
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class StoreServer:
