@@ -128,13 +128,13 @@ def test_it_stops_at_once_when_told_to(services: Services) -> None:
     with Rest(services) as api:
         api.service.term()
 
-        assert api.service.wait(10) == 0
+        assert api.service.wait(20) == 0
 
 
 def test_its_start_and_its_end_are_one_line_each(services: Services) -> None:
     with Rest(services) as api:
         api.service.term()
-        api.service.wait(10)
+        api.service.wait(20)
 
     lines = map(_json, api.service.log().splitlines())
     events = [line["event"] for line in lines if line.get("level") != "debug"]
@@ -164,7 +164,7 @@ def test_requests_under_way_are_finished_before_it_stops(services: Services) -> 
         sender.join(20)
 
         assert statuses == [201]
-        assert api.service.wait(10) == 0
+        assert api.service.wait(20) == 0
 
 
 def _json(line: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_what_a_dead_worker_held_is_given_back(
 
     claim_with(store, "dead-1", lease_seconds=1)
 
-    wait_for(lambda: state_of(store, "held") is State.QUEUED, 10)
+    wait_for(lambda: state_of(store, "held") is State.QUEUED)
 
 
 def test_what_is_past_its_ttl_is_pruned(services: Services, store: Store, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_killed_scheduler_is_not_missed_while_another_lives(
     first.kill()
 
     wait_for(lambda: state_of(store, "later") is State.QUEUED)
-    wait_for(lambda: state_of(store, "held") is State.QUEUED, 10)
+    wait_for(lambda: state_of(store, "held") is State.QUEUED)
     assert second.is_running
 
 
@@ -268,6 +268,6 @@ def test_a_signal_ends_it_cleanly(
 
     scheduler.send(number)
 
-    assert scheduler.wait(10) == 0
+    assert scheduler.wait() == 0
     assert "scheduler.stopped" in scheduler.log()
     assert "Traceback" not in scheduler.log()

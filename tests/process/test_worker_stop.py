@@ -47,7 +47,7 @@ def test_an_idle_worker_leaves_at_once_and_is_forgotten(
 
     worker.send(number)
 
-    assert worker.wait(5) == 0
+    assert worker.wait(15) == 0
     assert store.run(calls.workers()) == []
     wait_for(lambda: not worker.children())
 
@@ -63,7 +63,7 @@ def test_what_runs_may_finish_and_what_waits_is_given_back(
 
     worker.term()
 
-    assert worker.wait(10) == 0
+    assert worker.wait(20) == 0
     assert state_of(store, running) is State.SUCCEEDED
     assert state_of(store, waiting) is State.QUEUED
     assert client.lrange(store.keys.queue("default"), 0, -1) == [waiting.encode()]
@@ -79,7 +79,7 @@ def test_more_signals_change_nothing(services: Services, store: Store, ledger: L
         worker.term()
         worker.send(signal.SIGINT)
 
-    assert worker.wait(10) == 0
+    assert worker.wait(20) == 0
     assert state_of(store, job_id) is State.SUCCEEDED
 
 
@@ -93,7 +93,7 @@ def test_what_outlives_the_grace_is_given_back_without_blame(
 
     worker.term()
 
-    assert worker.wait(4) == 0
+    assert worker.wait(15) == 0
     records = [store.run(calls.read(job_id)) for job_id in jobs]
     assert [(r.state, r.attempts, r.crashes) for r in records if r] == [(State.QUEUED, 0, 0)] * 2
     assert ledger.ended() == set()
@@ -108,7 +108,7 @@ def test_an_isolated_child_that_outlives_the_grace_is_killed(
 
     worker.term()
 
-    assert worker.wait(4) == 0
+    assert worker.wait(15) == 0
     assert state_of(store, job_id) is State.QUEUED
     wait_for(lambda: not worker.children())
 
@@ -119,7 +119,7 @@ def test_results_are_settled_before_the_worker_leaves(services: Services, store:
 
     worker.term()
 
-    assert worker.wait(10) == 0
+    assert worker.wait(20) == 0
     assert {state_of(store, job_id) for job_id in jobs} <= {State.SUCCEEDED, State.QUEUED}
 
 

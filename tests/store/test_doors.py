@@ -142,7 +142,7 @@ def sentinel(server: StoreServer, directory: Path) -> Iterator[int]:
         )
     try:
         with redis.Redis(port=port) as client:
-            wait_for(lambda: knows_primary(client), 10)
+            wait_for(lambda: knows_primary(client))
         yield port
     finally:
         os.kill(process.pid, signal.SIGKILL)

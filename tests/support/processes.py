@@ -88,7 +88,7 @@ class Service:
             message = f"{self.command} still runs after {seconds} s:\n{self.log()[-4000:]}"
             raise AssertionError(message) from None
 
-    def wait_for_log(self, text: str, seconds: float = 15.0) -> None:
+    def wait_for_log(self, text: str, seconds: float = 25.0) -> None:
         """Waits until ``text`` is in the log."""
         wait_for(lambda: text in self.log(), seconds, lambda: f"no {text!r} in\n{self.log()}")
 
