@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +16,11 @@ from support.servers import Engine, StoreServer, binary_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
     from jobyard.store import Store
     from support.servers import RawClient
 
+STORE_TESTS = Path(__file__).parent / "store"
 _KEPT = ("JOBYARD_TEST_", "JOBYARD_ALLOW_")
 _SERVICES = pytest.StashKey[Services]()
 
@@ -27,9 +28,10 @@ _SERVICES = pytest.StashKey[Services]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine",
-        choices=[*Engine, "both"],
-        default="both",
-        help="the server to run the tests of the store on (default: both)",
+        choices=[*Engine, "both", "needed"],
+        default="needed",
+        help="the server to run on; needed (the default) is both for the tests of the store and "
+        "those marked both_engines, and Valkey (or what is installed) for the others",
     )
 
 
@@ -42,9 +44,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--engine")
-        engines = list(Engine) if chosen == "both" else [Engine(chosen)]
+        engines = engines_of(metafunc.definition, metafunc.config.getoption("--engine"))
         metafunc.parametrize("engine", engines, ids=str, scope="session")
+
+
+def engines_of(test: pytest.Item, chosen: str) -> list[Engine]:
+    """Both where the server can make a difference, one where it only serves other parts."""
+    if chosen not in {"needed", "both"}:
+        return [Engine(chosen)]
+    matters = test.path.is_relative_to(STORE_TESTS) or test.get_closest_marker("both_engines")
+    if chosen == "both" or matters:
+        return list(Engine)
+    return [next((engine for engine in Engine if binary_of(engine)), Engine.VALKEY)]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from support.ledger import Ledger
     from support.processes import Service, Services
 
+pytestmark = pytest.mark.both_engines
+
 LEASE_SECONDS = 3
 
 

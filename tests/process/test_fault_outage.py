@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from support.ledger import Ledger
     from support.servers import StoreServer
 
+pytestmark = pytest.mark.both_engines
+
 AWAY_SECONDS = int(os.environ.get("JOBYARD_TEST_AWAY_SECONDS", "20"))
 LEASE_SECONDS = 5
 SLOTS = 16  # two workers of eight, all of them in the middle of a job when the store goes

@@ -6,6 +6,7 @@ import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from support.processes import Services
     from support.servers import StoreServer
+
+pytestmark = pytest.mark.both_engines
 
 
 def test_rq_agrees_on_every_state(
@@ -65,7 +68,7 @@ def test_rq_agrees_on_every_state(
         info = rq_info(server)
         assert "busy" in info
         assert "1 workers, " in info
-        wait_for(lambda: worker_states(rq_connection) == ["busy"], 10)
+        wait_for(lambda: worker_states(rq_connection) == ["busy"])
     worker.term()
     rest.http.close()
 

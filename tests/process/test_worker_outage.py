@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from support.processes import Service
     from support.servers import StoreServer
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.fixture
 def durable_store(durable_server: StoreServer) -> Iterator[Store]:
@@ -102,13 +104,14 @@ def test_a_worker_can_stop_while_the_store_is_away(
 
     worker.term()
 
-    assert worker.wait(10) == 0
+    assert worker.wait(20) == 0
 
 
 def test_a_store_that_does_not_answer_holds_no_worker_past_its_grace(
     own_services: Services, durable_store: Store, durable_server: StoreServer, ledger: Ledger
 ) -> None:
-    worker = own_services.start("jobyard-worker", JOBYARD_GRACE_SECONDS=3)
+    long = {"JOBYARD_GRACE_SECONDS": 3, "JOBYARD_REDIS_TIMEOUT_SECONDS": 60}
+    worker = own_services.start("jobyard-worker", **long)
     worker.wait_for_log("worker.started")
     job_id = submit(durable_store, "sleeper", {"seconds": 60})
     wait_for(lambda: job_id in ledger.started())
@@ -116,6 +119,6 @@ def test_a_store_that_does_not_answer_holds_no_worker_past_its_grace(
     durable_server.pause()
     worker.term()
 
-    assert worker.wait(6) == 0, "the store's timeout alone is longer"
+    assert worker.wait(20) == 0, "the store's timeout alone is longer"
     durable_server.resume()
     wait_for(lambda: not worker.children())
