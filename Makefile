@@ -20,8 +20,8 @@ install: $(SYNCED) ## Set up .venv with the locked dependencies
 up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops it
 	@exec $(BIN)/jobyard up $(ARGS)
 
-test: $(SYNCED) ## Run all tests (on Valkey, and on redis-server when installed)
-	$(BIN)/pytest $(ARGS)
+test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on redis-server too)
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 chaos: $(SYNCED) ## Kill and disturb everything, everywhere; prints one table (minutes)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

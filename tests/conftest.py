@@ -10,12 +10,13 @@ import pytest
 
 from jobyard.connection import connect
 from jobyard.settings import Settings
+from support.figures import Figures, lines_of
 from support.ledger import LEDGER_VARIABLE, TASK_MODULE, Ledger
 from support.processes import Services
 from support.servers import Engine, StoreServer, binary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from jobyard.store import Store
     from support.servers import RawClient
@@ -67,6 +68,15 @@ def pytest_runtest_makereport(
     if services is not None and report.failed:
         report.sections.extend(services.logs())
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of what was measured, also by the tests of other processes of this run."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    lines = [line for report in reports for line in lines_of(report)]
+    if lines:
+        terminalreporter.section("measured")
+        terminalreporter.write("".join(f"{line}\n" for line in sorted(lines)))
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +134,12 @@ def client(server: StoreServer) -> Iterator[RawClient]:
 def rq_connection(client: RawClient) -> RawClient:
     """The connection that RQ's own classes take."""
     return client
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
+    """``figure(name, value)`` puts a measured value into the table at the end of the run."""
+    return Figures(request.node).note
 
 
 @pytest.fixture
