@@ -109,10 +109,10 @@ def test_a_dead_keeper_is_replaced_within_a_second(
 def test_a_task_that_holds_the_interpreter_costs_no_lease(
     services: Services, store: Store, ledger: Ledger
 ) -> None:
-    worker = start(services, JOBYARD_LEASE_SECONDS=1)
-    services.start("jobyard-scheduler", JOBYARD_LEASE_SECONDS=1)
+    worker = start(services, JOBYARD_LEASE_SECONDS=3)
+    services.start("jobyard-scheduler", JOBYARD_LEASE_SECONDS=3)
     neighbour = submit(store, "sleeper", {"seconds": 0.5})
-    holder = submit(store, "gil_holder", {"seconds": 4})
+    holder = submit(store, "gil_holder", {"seconds": 7})
 
     assert ended(store, holder).state is State.SUCCEEDED
     assert ended(store, neighbour).state is State.SUCCEEDED
@@ -164,8 +164,8 @@ def test_a_lease_is_renewed_also_before_the_keeper_is_ready(
 def test_the_busy_slots_of_a_pool_are_counted(
     services: Services, store: Store, ledger: Ledger, client: redis.Redis
 ) -> None:
-    start(services, JOBYARD_POOL="blue", JOBYARD_CONCURRENCY=4, JOBYARD_LEASE_SECONDS=1)
-    jobs = [submit(store, "sleeper", {"seconds": 3}) for _ in range(3)]
+    start(services, JOBYARD_POOL="blue", JOBYARD_CONCURRENCY=4, JOBYARD_LEASE_SECONDS=5)
+    jobs = [submit(store, "sleeper", {"seconds": 5}) for _ in range(3)]
     wait_for(lambda: set(jobs) <= ledger.started())
 
     wait_for(lambda: client.zcard(store.keys.busy("blue")) == 3)

@@ -57,9 +57,8 @@ def test_what_runs_may_finish_and_what_waits_is_given_back(
     services: Services, store: Store, ledger: Ledger, client: redis.Redis, kind: str
 ) -> None:
     worker = start(services, kind, JOBYARD_CONCURRENCY=1)
-    running = submit(store, "sleeper", {"seconds": 1.5})
+    running, waiting = submit(store, "sleeper", {"seconds": 1.5}), submit(store, "noop")
     wait_for(lambda: running in ledger.started())
-    waiting = submit(store, "noop")
 
     worker.term()
 
@@ -126,12 +125,12 @@ def test_results_are_settled_before_the_worker_leaves(services: Services, store:
 def test_rq_sees_the_worker_idle_and_busy(
     services: Services, store: Store, ledger: Ledger, rq_connection: redis.Redis
 ) -> None:
-    worker = start(services, JOBYARD_QUEUES="high,default", JOBYARD_LEASE_SECONDS=2)
+    worker = start(services, JOBYARD_QUEUES="high,default", JOBYARD_LEASE_SECONDS=5)
 
     (seen,) = RQWorker.all(connection=rq_connection)
     assert (seen.pid, seen.queue_names()) == (worker.pid, ["high", "default"])
     assert seen.get_state() == "idle"
-    job_id = submit(store, "sleeper", {"seconds": 2})
+    job_id = submit(store, "sleeper", {"seconds": 4})
     wait_for(lambda: job_id in ledger.started())
 
     wait_for(lambda: RQWorker.all(connection=rq_connection)[0].get_state() == "busy")
