@@ -100,6 +100,15 @@ def test_a_claim_may_promise_more() -> None:
     assert not claimer.may_find_more
 
 
+def test_a_claim_that_met_only_records_that_are_too_new_is_not_repeated_at_once() -> None:
+    only_new = Claim((), more=True, too_new=1000)
+    claimer = Claimer(link_of(ScriptedStore(lambda _: only_new)), Turns(["q"]))
+
+    claimer.claim("w", 1)
+
+    assert not claimer.may_find_more
+
+
 def test_outcomes_wait_while_the_store_is_away() -> None:
     store = ScriptedStore(away, settle_all)
     settler = Settler(link_of(store), Wake())
