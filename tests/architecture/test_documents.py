@@ -1,7 +1,8 @@
-"""The documents name what there is: keys, public names, links and settings."""
+"""The documents name what there is: keys, public names, links, and tests behind promises."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 import pytest
 
 import jobyard
+from chaos.faults import FAULTS
 from jobyard.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 SCRIPTS = sorted((ROOT / "shared/src/jobyard/store/lua").glob("*.lua"))
+GUARANTEES = (ROOT / "docs/guarantees.md").read_text()
+PROOF = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
+SCENARIO = re.compile(r"chaos: `([^`]+)`")
 GENERAL = {"registry", "yard"}
 """Functions that make several keys."""
 
@@ -59,3 +64,26 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     files = [link for link in links if "://" not in link]
 
     assert [link for link in files if not (document.parent / link).exists()] == []
+
+
+def promises() -> list[str]:
+    """The rows of the tables of promises, without their heads."""
+    rows = [line for line in GUARANTEES.splitlines() if line.startswith("| ")]
+    return [row for row in rows if not row.startswith(("| promised", "| setting", "| no append"))]
+
+
+@pytest.mark.parametrize("promise", promises())
+def test_every_promise_has_a_proof(promise: str) -> None:
+    assert PROOF.search(promise) or SCENARIO.search(promise)
+
+
+@pytest.mark.parametrize("file", sorted({file for file, _ in PROOF.findall(GUARANTEES)}))
+def test_every_proof_of_a_promise_exists(file: str) -> None:
+    tree = ast.parse((ROOT / "tests" / file).read_text())
+    there = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+    assert {test for where, test in PROOF.findall(GUARANTEES) if where == file} <= there
+
+
+def test_every_scenario_that_is_named_as_a_proof_exists() -> None:
+    assert set(SCENARIO.findall(GUARANTEES)) <= FAULTS.keys()
