@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pytest
 
-from conftest import require
 from jobyard.ids import new_id
 from jobyard.states import TERMINAL, State
 from jobyard.store import calls
 from support.builders import build_submission
 from support.jobs import ended, submit
 from support.rest import Rest
-from support.servers import Engine, StoreServer
 from support.versions import (
     SOURCES,
     Version,
@@ -30,7 +28,7 @@ from support.versions import (
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from jobyard.store import Store
@@ -50,14 +48,6 @@ MIX: list[tuple[str, dict[str, Any], State, int]] = [
     ("failer", {}, State.FAILED, 1),
 ]
 """Task, further fields, and how such a job has to end after how many attempts."""
-
-
-@pytest.fixture(scope="session")
-def session_server() -> Iterator[StoreServer]:
-    """One engine is enough: what differs here is our own code."""
-    require(Engine.VALKEY)
-    with StoreServer(Engine.VALKEY) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +104,7 @@ class Load:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("heavy")
 @pytest.mark.parametrize("direction", ["upgrade", "rollback"])
 def test_a_version_is_replaced_by_another_under_load(  # noqa: PLR0917 - fixtures and one case
     store: Store,
