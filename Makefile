@@ -21,7 +21,7 @@ up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops i
 	@exec $(BIN)/jobyard up $(ARGS)
 
 test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on redis-server too)
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 chaos: $(SYNCED) ## Kill and disturb everything, everywhere; prints one table (minutes)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

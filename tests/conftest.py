@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jobyard.store import Store
     from support.servers import RawClient
+    from support.side_by_side import SideBySide
 
 STORE_TESTS = Path(__file__).parent / "store"
 _KEPT = ("JOBYARD_TEST_", "JOBYARD_ALLOW_")
@@ -57,6 +58,14 @@ def engines_of(test: pytest.Item, chosen: str) -> list[Engine]:
     if chosen == "both" or matters:
         return list(Engine)
     return [next((engine for engine in Engine if binary_of(engine)), Engine.VALKEY)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide | None:
+    """With ``-n``, unless ``--dist`` asks for another way to share the tests out."""
+    from support.side_by_side import SideBySide  # noqa: PLC0415 (only where xdist is at work)
+
+    return SideBySide(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("heavy")
-
 SEED = 4
 POINTS_AN_OUTCOME = 3
 DRAWN = ("success", "failure", "retry", "cancel")

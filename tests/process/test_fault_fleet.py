@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from support.ledger import Ledger
     from support.processes import Service, Services
 
-pytestmark = [pytest.mark.both_engines, pytest.mark.xdist_group("heavy")]
+pytestmark = pytest.mark.both_engines
 
 SLOTS = 8
 JOBS = int(os.environ.get("JOBYARD_TEST_FLEET_JOBS", "20000"))

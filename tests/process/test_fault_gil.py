@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from support.ledger import Ledger
     from support.processes import Services
 
-pytestmark = pytest.mark.xdist_group("heavy")
-
 LEASE_SECONDS = 5
 HELD_SECONDS = 60
 

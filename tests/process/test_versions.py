@@ -104,7 +104,6 @@ class Load:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("heavy")
 @pytest.mark.parametrize("direction", ["upgrade", "rollback"])
 def test_a_version_is_replaced_by_another_under_load(  # noqa: PLR0917 - fixtures and one case
     store: Store,

@@ -25,5 +25,5 @@ def lines_of(report: Any) -> list[str]:
     """One readable line a figure of a test's report; none for any other report."""
     if getattr(report, "when", None) != "call":
         return []
-    test = report.nodeid.rpartition("::")[2].partition("@")[0]
+    test = report.nodeid.rpartition("::")[2]
     return [f"{test}: {name} = {value}" for name, value in report.user_properties]
