@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.both_engines
 
 AWAY_SECONDS = int(os.environ.get("JOBYARD_TEST_AWAY_SECONDS", "20"))
+JOB_SECONDS = 1.0
+"""So long that a slow machine, too, takes in more than its slots can do: all of them get busy."""
 LEASE_SECONDS = 5
 SLOTS = 16  # two workers of eight, all of them in the middle of a job when the store goes
 
@@ -110,7 +112,7 @@ class Load:
         self.thread.join()
 
     def _submit(self) -> None:
-        job = {"task": "sleeper", "queue": "q", "payload": {"seconds": 0.3}}
+        job = {"task": "sleeper", "queue": "q", "payload": {"seconds": JOB_SECONDS}}
         with httpx.Client(timeout=30) as http:
             while not self.ending.wait(0.01):
                 reply = http.post(self.url, json=job)
