@@ -97,7 +97,7 @@ GUARDS = (
         [
             _TOKEN,
             _lua(
-                "settle",
+                "settling",
                 "queue = ARGV[at], members[i], held[members[i]]",
                 "queue = ARGV[at], members[i], held[members[i]] "
                 "or (fields(ARGV[at], 'origin') or {})[1]",

@@ -31,9 +31,10 @@ class Script:
 
 _PARTS = {
     **dict.fromkeys(
-        ("settle", "settle_rq", "cancel", "release", "reap", "promote", "prune", "tend_rq"),
+        ("cancel", "release", "reap", "promote", "prune", "tend_rq"),
         ("lib", "rq"),
     ),
+    **dict.fromkeys(("settle", "settle_rq"), ("lib", "rq", "settling")),
 }
 """What stands before a script; ``lib`` alone before every other one."""
 

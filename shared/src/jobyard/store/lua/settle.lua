@@ -33,16 +33,6 @@ end
 local held = queues_held(worker, members)
 for _, queue in pairs(held) do guard(queue) end
 
-local SECONDS = {} -- ms → text: many end in the same millisecond
-local function seconds(ms)
-  local text = SECONDS[ms]
-  if not text then
-    text = string.format('%.6f', ms / 1000)
-    SECONDS[ms] = text
-  end
-  return text
-end
-
 -- How it ended, as RQ's results say it. Where a foreign key stands in their place, the job ends as
 -- it did, and the list of what cannot be read says why its result is missing.
 local function remember(id, queue, kind, at, started, ended)
@@ -71,15 +61,6 @@ local function leave(id, at)
   end
 end
 
-local function crash(id, queue, budget, ended)
-  local job = key('job', id)
-  if bump(job, 'crashes', 1) >= budget then return finish(id, queue, 'failed', ended) end
-  redis.call('HSET', job, 'suspect', '1')
-  redis.call('HDEL', job, 'worker_name') -- the token stays: it tells a repeated call
-  count(queue, 'crashed')
-  make_ready(id, queue, true)
-end
-
 local function retry(id, queue, delay_ms, ...)
   count(queue, 'retried')
   redis.call('HDEL', key('job', id), 'suspect')
@@ -105,25 +86,4 @@ local function apply(id, queue, at, job)
     'attempts', attempts, 'started_at', iso(started))
 end
 
-local replies, worked, good, bad = {}, 0, 0, 0
-for i, at in ipairs(starts) do
-  local id, member, queue = ARGV[at], members[i], held[members[i]]
-  local outcome, job = owned(member, id, ARGV[at + 1], queue)
-  if queue and outcome ~= 'again' then drop_hold(worker, member, queue) end
-  if outcome == 'mine' then
-    apply(id, queue, at, job)
-    outcome = 'done'
-    worked = worked + tonumber(ARGV[at + 3]) - tonumber(ARGV[at + 4])
-    if ARGV[at + 2] == 'succeeded' then good = good + 1 else bad = bad + 1 end
-  elseif outcome == 'stale' then
-    count(queue or (fields(id, 'origin') or {})[1] or 'unknown', 'stale')
-  end
-  replies[i] = outcome
-end
-flush()
-if redis.call('EXISTS', key('worker', worker)) == 1 then
-  bump(key('worker', worker), 'successful_job_count', good)
-  bump(key('worker', worker), 'failed_job_count', bad)
-  redis.pcall('HINCRBYFLOAT', key('worker', worker), 'total_working_time', seconds(worked))
-end
-return replies
+return settle_each(worker, starts, members, held, apply)

@@ -14,10 +14,8 @@ expect('hash', yard('held', worker))
 expect('hash', yard('mail', worker))
 expect('hash', key('worker', worker))
 
-local function seconds(ms) return string.format('%.6f', ms / 1000) end
-
-local function remember(id, token, at, started, ended)
-  local row = { 'type', ARGV[at + 10], 'worker_name', worker, 'execution_id', token,
+local function remember(id, at, started, ended)
+  local row = { 'type', ARGV[at + 10], 'worker_name', worker, 'execution_id', ARGV[at + 1],
     'execution_started_at', seconds(started), 'execution_ended_at', seconds(ended) }
   if ARGV[at + 6] ~= '' then
     row[#row + 1] = ARGV[at + 5]
@@ -58,22 +56,13 @@ local function repeat_it(id, queue, seconds_apart)
   again(id, queue, NOW + seconds_apart * 1000, 'scheduled', false)
 end
 
-local function crash(id, queue, ended, budget)
-  local job = key('job', id)
-  if bump(job, 'crashes', 1) >= budget then return finish(id, queue, 'failed', ended) end
-  redis.call('HSET', job, 'suspect', '1')
-  redis.call('HDEL', job, 'worker_name') -- the token stays: it tells a repeated call
-  count(queue, 'crashed')
-  make_ready(id, queue, true)
-end
-
-local function apply(id, token, queue, at, found)
+local function apply(id, queue, at, found)
   local kind, started, ended = ARGV[at + 2], NOW - tonumber(ARGV[at + 3]), NOW - tonumber(ARGV[at + 4])
   local job, number, last = key('job', id), tonumber(ARGV[at + 8]), at + WIDTH - 1 + tonumber(ARGV[at + 11])
   if found[3] == '1' and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
-  remember(id, token, at, started, ended)
+  remember(id, at, started, ended)
   if last >= at + WIDTH then redis.call('HSET', job, unpack(ARGV, at + WIDTH, last)) end
-  if kind == 'crashed' then return crash(id, queue, ended, number) end
+  if kind == 'crashed' then return crash(id, queue, number, ended) end
   bump(job, 'attempts', 1)
   if kind == 'retrying' then
     redis.call('HSET', job, 'started_at', iso(started), 'ended_at', iso(ended))
@@ -95,25 +84,4 @@ end
 local held = queues_held(worker, members)
 for _, queue in pairs(held) do guard(queue) end
 
-local replies, worked, good, bad = {}, 0, 0, 0
-for i, start in ipairs(starts) do
-  local id, token, member, queue = ARGV[start], ARGV[start + 1], members[i], held[members[i]]
-  local outcome, found = owned(member, id, token, queue)
-  if queue and outcome ~= 'again' then drop_hold(worker, member, queue) end
-  if outcome == 'mine' then
-    apply(id, token, queue, start, found)
-    outcome = 'done'
-    worked = worked + tonumber(ARGV[start + 3]) - tonumber(ARGV[start + 4])
-    if ARGV[start + 2] == 'succeeded' then good = good + 1 else bad = bad + 1 end
-  elseif outcome == 'stale' then
-    count(queue or (fields(id, 'origin') or {})[1] or 'unknown', 'stale')
-  end
-  replies[i] = outcome
-end
-flush()
-if redis.call('EXISTS', key('worker', worker)) == 1 then
-  bump(key('worker', worker), 'successful_job_count', good)
-  bump(key('worker', worker), 'failed_job_count', bad)
-  redis.pcall('HINCRBYFLOAT', key('worker', worker), 'total_working_time', seconds(worked))
-end
-return replies
+return settle_each(worker, starts, members, held, apply)
