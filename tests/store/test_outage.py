@@ -38,7 +38,8 @@ def run_async(settings: Settings, use: Callable[[AsyncStore], Awaitable[Any]]) -
     """Runs ``use`` with an asynchronous store of its own."""
 
     async def main() -> Any:
-        store = AsyncStore(connect_async(settings), settings.keys)
+        client = connect_async(settings)
+        store = AsyncStore(client, settings.keys, seconds=settings.redis_timeout_seconds)
         try:
             return await use(store)
         finally:

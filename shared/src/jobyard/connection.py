@@ -40,12 +40,18 @@ def connect(settings: Settings) -> redis.Redis:
 
 
 def connect_async(settings: Settings) -> redis.asyncio.Redis:
-    """An asynchronous client, as ``connect``.
+    """An asynchronous client, as ``connect``, but that its caller sees to the time of a call.
+
+    redis-py would make a task of the event loop for each send that has a timeout.
 
     Raises:
         ConfigurationError: The URL cannot be read.
     """
-    options = {**_options(settings), "retry": AsyncRetry(NoBackoff(), 1)}
+    options = {
+        **_options(settings),
+        "socket_timeout": None,
+        "retry": AsyncRetry(NoBackoff(), 1),
+    }
     try:
         if "+sentinel" in settings.redis_url:
             sentinel: redis.asyncio.Redis = _sentinel(redis.asyncio, settings, options)

@@ -15,7 +15,6 @@ from jobyard.store import AsyncStore
 from jobyard_api import __version__, middleware, problems, routes
 from jobyard_api.body import Bounds
 from jobyard_api.catalogue import Catalogue
-from jobyard_api.deadline import DeadlineStore
 from jobyard_api.openapi import SUMMARY, document
 from jobyard_api.yard import Yard
 
@@ -54,8 +53,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
 @contextlib.asynccontextmanager
 async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
     """The core over an open store, with the catalogue kept fresh; closes both."""
-    plain = AsyncStore(connect_async(settings), settings.keys)
-    store = DeadlineStore(plain, settings.redis_timeout_seconds)
+    client = connect_async(settings)
+    store = AsyncStore(client, settings.keys, seconds=settings.redis_timeout_seconds)
     own = [record_of(task, settings) for task in discover(()).tasks()]
     catalogue = Catalogue(store, own)
     refresher = asyncio.create_task(catalogue.keep_fresh())

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi.routing import APIRoute
@@ -86,11 +87,8 @@ def check_media_type(request: Request) -> None:
     Raises:
         RefusalError: The media type, character set or encoding is another.
     """
-    message = Message()
-    message["content-type"] = request.headers.get("content-type", "")
-    charset = message.get_content_charset("utf-8")
     encoding = request.headers.get("content-encoding", "identity")
-    if not _is_json(message) or charset not in {"utf-8", "utf8", "us-ascii"}:
+    if not _is_json(request.headers.get("content-type", "")):
         detail = "Send the header 'Content-Type: application/json' (UTF-8)."
         raise _wrong_header("Content-Type", detail)
     if encoding.lower() != "identity":
@@ -250,10 +248,16 @@ def _unsafe(errors: list[FieldError]) -> RefusalError:
     )
 
 
-def _is_json(message: Message) -> bool:
+@lru_cache(maxsize=100)
+def _is_json(content_type: str) -> bool:
+    """Whether it names JSON in UTF-8; the same few are asked about over and over."""
+    message = Message()
+    message["content-type"] = content_type
     subtype = message.get_content_subtype()
-    return message.get_content_maintype() == "application" and (
-        subtype == "json" or subtype.endswith("+json")
+    return (
+        message.get_content_maintype() == "application"
+        and (subtype == "json" or subtype.endswith("+json"))
+        and message.get_content_charset("utf-8") in {"utf-8", "utf8", "us-ascii"}
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import from_json
@@ -39,7 +40,12 @@ class JobData:
 
 def encode_data(task: str, payload: bytes) -> bytes:
     """``data`` of a job of ``task``; ``payload`` is the text of a JSON object."""
-    return b'["%s",null,[%s,%s],{}]' % (PERFORM.encode(), json.dumps(task).encode(), payload)
+    return b"%s%s],{}]" % (_head_of(task), payload)
+
+
+@lru_cache(maxsize=1000)
+def _head_of(task: str) -> bytes:
+    return b'["%s",null,[%s,' % (PERFORM.encode(), json.dumps(task).encode())
 
 
 def is_pickled(data: bytes) -> bool:

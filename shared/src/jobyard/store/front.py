@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,9 +11,10 @@ from redis import exceptions
 
 from jobyard.connection import BLOCK_SECONDS
 from jobyard.errors import StoreDataError, StoreUnavailableError
+from jobyard.store.lines import AsyncLines, Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     import redis
     import redis.asyncio
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_CALLS = 64
+"""Asynchronous calls under way at once, each on a connection of its own; more would only wait in
+the server."""
+
 
 class Store:
     """Runs calls over a synchronous client. Safe to use from several threads."""
@@ -28,6 +35,7 @@ class Store:
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self.client = client
         self.keys = keys
+        self._lines = Lines(client)
 
     def run(self, call: Call[T]) -> T:
         """Runs one call.
@@ -38,7 +46,7 @@ class Store:
         """
         arguments = call.arguments(self.keys.prefix)
         try:
-            reply = self._evaluate(call, arguments)
+            reply = self._lines.evaluate(call, arguments)
         except exceptions.RedisError as error:
             raise translate(error) from error
         return call.decode(reply)
@@ -85,49 +93,47 @@ class Store:
         """Closes the connections."""
         self.client.close()
 
-    def _evaluate(self, call: Call[T], arguments: list[Any]) -> Any:
-        script = call.script
-        try:
-            return self.client.evalsha(script.sha, 0, *arguments)
-        except exceptions.NoScriptError:
-            return self.client.eval(script.text, 0, *arguments)
-
 
 class AsyncStore:
-    """Runs calls over an asynchronous client of one event loop."""
+    """Runs calls over an asynchronous client of one event loop, each within a deadline."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys, *, seconds: float) -> None:
+        """``seconds``: for one call in all, with its wait for a connection and its repeat."""
         self.client = client
         self.keys = keys
+        self._seconds = seconds
+        self._free = asyncio.Semaphore(MAX_CALLS)
+        self._lines = AsyncLines(client)
 
     async def run(self, call: Call[T]) -> T:
         """As ``Store.run``."""
         arguments = call.arguments(self.keys.prefix)
-        try:
-            reply = await self._evaluate(call, arguments)
-        except exceptions.RedisError as error:
-            raise translate(error) from error
+        async with self._bounded():
+            reply = await self._lines.evaluate(call, arguments)
         return call.decode(reply)
 
     async def ping(self) -> float:
         """As ``Store.ping``."""
         before = time.perf_counter()
-        try:
+        async with self._bounded():
             await self.client.ping()
-        except exceptions.RedisError as error:
-            raise translate(error) from error
         return time.perf_counter() - before
 
     async def close(self) -> None:
         """Closes the connections."""
         await self.client.aclose()
 
-    async def _evaluate(self, call: Call[T], arguments: list[Any]) -> Any:
-        script = call.script
+    @contextlib.asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[None]:
+        """A call that is given up closes its connection."""
         try:
-            return await self.client.evalsha(script.sha, 0, *arguments)
-        except exceptions.NoScriptError:
-            return await self.client.eval(script.text, 0, *arguments)
+            async with asyncio.timeout(self._seconds), self._free:
+                yield
+        except exceptions.RedisError as error:
+            raise translate(error) from error
+        except TimeoutError:
+            message = f"The store did not answer within {self._seconds:g} s"
+            raise StoreUnavailableError(message) from None
 
 
 _WAIT_CODES = frozenset({
