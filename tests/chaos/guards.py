@@ -134,8 +134,30 @@ GUARDS = (
     ),
     Guard(
         "the claimer repeats an unanswered claim as it was",
-        [_worker("claimer", "if self._unanswered is None:", "if True:")],
+        [
+            _worker(
+                "claimer",
+                "self._asked = self._asked or self._next(limit)",
+                "self._asked = self._next(limit)",
+            )
+        ],
         ["lost and doubled"],
+    ),
+    Guard(
+        "a claim that stood and whose answer is lost is asked for again",
+        [
+            _worker(
+                "claimer",
+                "self._is_listening = False  # it is asked for again",
+                "self._is_listening, self._asked = False, None",
+            )
+        ],
+        ["tests/unit/test_worker_calls.py"],
+    ),
+    Guard(
+        "a closed claim takes nothing when it comes late",
+        [_lua("claim", "if #claimed > 0 or limit == 0 then", "if #claimed > 0 then")],
+        ["tests/store/test_claim.py"],
     ),
     Guard(
         "claim needs a lease",

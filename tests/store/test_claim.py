@@ -149,6 +149,39 @@ def test_a_nonce_that_found_nothing_may_find_something_later(yard: Yard) -> None
     assert [job.id for job in yard.claim(nonce=nonce)] == ["j1"]
 
 
+def test_a_limit_of_nothing_brings_what_the_nonce_took(yard: Yard) -> None:
+    yard.submit("j1", "j2")
+    yard.join("w1")
+    nonce = build_nonce()
+    first = yard.claim(nonce=nonce, limit=1)
+
+    assert yard.claim(nonce=nonce, limit=0) == first
+    assert yard.waiting() == ["j2"]
+
+
+def test_a_closed_nonce_takes_nothing_later(yard: Yard) -> None:
+    yard.submit("j1")
+    yard.join("w1")
+    nonce = build_nonce()
+    yard.claim(nonce=nonce, limit=0)
+
+    late = yard.claim(nonce=nonce, limit=1)
+    next_one = yard.claim(limit=1)
+
+    assert late == []
+    assert [job.id for job in next_one] == ["j1"]
+
+
+@pytest.mark.parametrize(("jobs", "more"), [(0, False), (1, False), (2, True)])
+def test_more_is_promised_only_where_something_waits(yard: Yard, jobs: int, more: bool) -> None:
+    yard.submit(*(f"j{number}" for number in range(jobs)))
+    yard.join("w1")
+
+    claim = yard.store.run(calls.claim("w1", build_nonce(), ("other", "default"), 1))
+
+    assert claim.more is more
+
+
 def test_a_worker_without_a_lease_is_told_so(yard: Yard) -> None:
     yard.submit("j1")
     before = yard.dump()

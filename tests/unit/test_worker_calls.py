@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobyard.store import Store
+    from jobyard.store.calls import Call
 
 
 class ScriptedStore:
@@ -36,6 +37,27 @@ class ScriptedStore:
     def run(self, call: Any) -> Any:
         self.sent.append(list(call.sent))
         return self.answers.pop(0)(self.sent[-1])
+
+
+class Ears:
+    """Listens as ``answers`` say; keeps what it was asked."""
+
+    def __init__(self, *answers: Callable[[list[Any]], Claim | None]) -> None:
+        self.answers = list(answers)
+        self.asked: list[list[Any]] = []
+        self.recalled = 0
+
+    def start(self) -> None:
+        """Nothing runs."""
+
+    def ask(self, call: Call[Claim]) -> None:
+        self.asked.append(list(call.sent))
+
+    def take(self) -> Claim | None:
+        return self.answers.pop(0)(self.asked[-1])
+
+    def recall(self) -> None:
+        self.recalled += 1
 
 
 def link_of(store: ScriptedStore) -> Link:
@@ -73,7 +95,7 @@ def flush_all(settler: Settler) -> None:
 
 def test_a_claim_without_reply_is_repeated_as_it_was() -> None:
     store = ScriptedStore(away, lambda _: Claim(()), lambda _: Claim(()))
-    claimer = Claimer(link_of(store), Turns(["q"]))
+    claimer = Claimer(link_of(store), Turns(["q"]), Ears())
 
     with pytest.raises(StoreUnavailableError):
         claimer.claim("w", 5)
@@ -90,7 +112,9 @@ def test_a_claim_without_reply_is_repeated_as_it_was() -> None:
 
 def test_a_claim_may_promise_more() -> None:
     full = Claim((build_delivery("a").job,), more=True)
-    claimer = Claimer(link_of(ScriptedStore(lambda _: full, lambda _: Claim(()))), Turns(["q"]))
+    claimer = Claimer(
+        link_of(ScriptedStore(lambda _: full, lambda _: Claim(()))), Turns(["q"]), Ears()
+    )
 
     claimer.claim("w", 1)
     after_full = claimer.may_find_more
@@ -102,11 +126,66 @@ def test_a_claim_may_promise_more() -> None:
 
 def test_a_claim_that_met_only_records_that_are_too_new_is_not_repeated_at_once() -> None:
     only_new = Claim((), more=True, too_new=1000)
-    claimer = Claimer(link_of(ScriptedStore(lambda _: only_new)), Turns(["q"]))
+    claimer = Claimer(link_of(ScriptedStore(lambda _: only_new)), Turns(["q"]), Ears())
 
     claimer.claim("w", 1)
 
     assert not claimer.may_find_more
+
+
+def test_a_claim_that_stands_takes_one_job_at_most() -> None:
+    found = Claim((build_delivery("a").job,), more=True)
+    ears = Ears(lambda _: None, lambda _: found)
+    claimer = Claimer(link_of(ScriptedStore()), Turns(["q"]), ears)
+
+    claimer.listen("w")
+    claimer.listen("w")
+    nothing, something = claimer.heard(), claimer.heard()
+
+    assert [sent[2] for sent in ears.asked] == [1]
+    assert (nothing, something) == (None, found)
+    assert claimer.may_find_more
+    assert not claimer.is_unanswered
+
+
+def test_a_claim_that_stood_and_was_lost_is_asked_for_again_as_it_was() -> None:
+    store, ears = ScriptedStore(lambda _: Claim(())), Ears(away)
+    claimer = Claimer(link_of(store), Turns(["q"]), ears)
+
+    claimer.listen("w")
+    heard, was_unanswered = claimer.heard(), claimer.is_unanswered
+    claimer.claim("w", 9)
+
+    assert heard is None
+    assert was_unanswered
+    assert store.sent == ears.asked
+
+
+def test_a_claim_in_place_of_one_that_stands_is_the_same_one() -> None:
+    store, ears = ScriptedStore(lambda _: Claim(())), Ears()
+    claimer = Claimer(link_of(store), Turns(["q"]), ears)
+
+    claimer.listen("w")
+    claimer.claim("w", 9)
+
+    assert ears.recalled == 1
+    assert store.sent == ears.asked
+
+
+def test_a_claim_that_was_recalled_is_closed_under_its_name() -> None:
+    late = Claim((build_delivery("a").job,))
+    store, ears = ScriptedStore(lambda _: late), Ears()
+    claimer = Claimer(link_of(store), Turns(["q"]), ears)
+
+    claimer.listen("w")
+    claimer.recall()
+    was_unanswered, brought = claimer.is_unanswered, claimer.close("w")
+
+    [[worker, nonce, limit, *_]] = store.sent
+    assert was_unanswered
+    assert (worker, nonce, limit) == ("w", ears.asked[0][1], 0)
+    assert brought == late
+    assert not claimer.is_unanswered
 
 
 def test_outcomes_wait_while_the_store_is_away() -> None:
@@ -228,7 +307,7 @@ def test_only_jobs_that_ran_are_given_back_as_started() -> None:
 
 def test_the_store_is_left_alone_for_a_while_after_it_was_away() -> None:
     link = link_of(ScriptedStore(away, lambda _: Claim(())))
-    claimer = Claimer(link, Turns(["q"]))
+    claimer = Claimer(link, Turns(["q"]), Ears())
 
     with pytest.raises(StoreUnavailableError):
         claimer.claim("w", 1)

@@ -23,9 +23,9 @@ from support.builders import build_claimed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobyard.store.calls import Call
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.keeping import Keeping
-    from jobyard_worker.listener import Listener
 
 _SECONDS = 10
 
@@ -85,14 +85,20 @@ class StillKeeping:
         """Nobody is there."""
 
 
-class EagerListener:
-    """Hears a bell at each turn."""
+class EagerEars:
+    """Hears of more at each turn."""
 
-    def ask(self) -> None:
-        """It listens anyway."""
+    def start(self) -> None:
+        """It hears by itself."""
 
-    def take(self) -> bool:
-        return True
+    def ask(self, call: Call[Claim]) -> None:
+        """It hears anyway."""
+
+    def take(self) -> Claim:
+        return Claim((), more=True)
+
+    def recall(self) -> None:
+        """Nothing is sent."""
 
 
 class Slots:
@@ -118,9 +124,8 @@ def build_loop(store: ToldStore, slots: Slots, concurrency: int) -> Loop:
     parts = Parts(
         wake=wake,
         link=link,
-        claimer=Claimer(link, Turns(["q"])),
+        claimer=Claimer(link, Turns(["q"]), EagerEars()),
         executor=executor,
-        listener=cast("Listener", EagerListener()),
         settler=Settler(link, wake),
         releaser=Releaser(link),
         progress=Progress(link, wake),
@@ -162,7 +167,8 @@ def test_a_stop_during_an_unanswered_claim_gives_back_what_it_brought() -> None:
     run(loop)
 
     first, second = store.sent_to("claim")
-    assert first == second
+    assert first[2] == 1
+    assert second == [*first[:2], 0, *first[3:]]
     assert store.sent_to("release") == [["w1", 0, 1, "id-a", "a"]]
     assert slots.started == []
 

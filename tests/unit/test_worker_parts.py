@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +29,9 @@ from support.builders import build_claimed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_FOR_EVER = 1_000_000.0
 
 
 def build_delivery(token: str, queue: str = "default") -> Delivery:
@@ -242,7 +247,36 @@ def test_a_wake_before_the_wait_is_not_lost() -> None:
     wake.set()
     wake.set()
 
-    wake.wait(threading.TIMEOUT_MAX)  # returns, or the run's own time limit ends it
+    wake.wait(_FOR_EVER)  # returns, or the run's own time limit ends it
+
+
+def test_a_watched_socket_wakes_too_and_says_so() -> None:
+    wake = Wake()
+    here, there = socket.socketpair()
+    with here, there:
+        wake.watch(here)
+        there.send(b"!")
+
+        wake.wait(_FOR_EVER)
+        heard = wake.has_heard
+        wake.watch(None)
+        wake.set()
+        wake.wait(_FOR_EVER)
+
+    assert heard
+    assert not wake.has_heard
+
+
+def test_many_wakes_are_one() -> None:
+    wake = Wake()
+    for _ in range(100_000):
+        wake.set()
+
+    wake.wait(_FOR_EVER)
+    before = time.monotonic()
+    wake.wait(0.01)
+
+    assert time.monotonic() - before >= 0.009
 
 
 def test_the_pulse_is_read_through_another_mapping() -> None:

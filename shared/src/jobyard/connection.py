@@ -15,6 +15,8 @@ from redis.retry import Retry
 from jobyard.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import socket
+
     from jobyard.settings import Settings
 
 _SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
@@ -68,6 +70,12 @@ def describe(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
+
+
+def socket_of(connection: redis.connection.AbstractConnection) -> socket.socket | None:
+    """What to wait on for an answer beside other things; redis-py has no public name for it."""
+    connected: socket.socket | None = connection._sock  # noqa: SLF001
+    return connected
 
 
 def _options(settings: Settings) -> dict[str, Any]:

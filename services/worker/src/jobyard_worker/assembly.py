@@ -11,12 +11,12 @@ from jobyard_worker.executors.isolated import Isolated
 from jobyard_worker.executors.nursery import Nursery
 from jobyard_worker.executors.thread import ThreadExecutor
 from jobyard_worker.link import Link
-from jobyard_worker.listener import Listener
 from jobyard_worker.loop import Parts
 from jobyard_worker.progress import Progress
 from jobyard_worker.releaser import Releaser
-from jobyard_worker.rqjobs.peeker import Ears
+from jobyard_worker.rqjobs.peeker import Peekers
 from jobyard_worker.settler import Settler
+from jobyard_worker.standing import StandingClaim
 from jobyard_worker.turns import Turns
 
 if TYPE_CHECKING:
@@ -53,15 +53,14 @@ def assemble(  # noqa: PLR0917 - the parts
     )
     turns = Turns(settings.queues, settings.queue_order, settings.queue_weights)
     executor = executor_of(settings, execution, nursery, wake)
-    listener = (Ears if peeks else Listener)(store, settings.queues, wake)
+    ears = (Peekers if peeks else StandingClaim)(store, settings.queues, wake)
     executor.start()
-    listener.start()
+    ears.start()
     return Parts(
         wake=wake,
         link=link,
-        claimer=Claimer(link, turns),
+        claimer=Claimer(link, turns, ears),
         executor=executor,
-        listener=listener,
         settler=Settler(link, wake),
         releaser=Releaser(link),
         progress=progress,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from jobyard.errors import StoreUnavailableError
 from jobyard.ids import Nonces
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
+    from jobyard.store.calls import Call
     from jobyard.store.records import Claim
     from jobyard_worker.link import Link
     from jobyard_worker.turns import Turns
@@ -20,13 +22,39 @@ _QUIET_SECONDS = 60.0
 """Between two lines about the same: the jobs may wait for days."""
 
 
+class Ears(Protocol):
+    """How a worker with nothing to do gets to know of the next job."""
+
+    def start(self) -> None:
+        """Makes ready to hear."""
+        ...
+
+    def ask(self, call: Call[Claim]) -> None:
+        """Listen; ``call`` may be made as soon as there is something to hear."""
+        ...
+
+    def take(self) -> Claim | None:
+        """What ``call`` brought, or that there may be more; None while there is nothing to hear.
+
+        Raises:
+            StoreUnavailableError: ``call`` may have been made, and what it brought is not known.
+        """
+        ...
+
+    def recall(self) -> None:
+        """Listen no longer."""
+        ...
+
+
 class Claimer:
     """Asks for jobs of the queues, in turn. A claim without reply is repeated as it was."""
 
-    def __init__(self, link: Link, turns: Turns) -> None:
+    def __init__(self, link: Link, turns: Turns, ears: Ears) -> None:
         self._link = link
         self._turns = turns
-        self._unanswered: tuple[str, tuple[str, ...], int] | None = None
+        self._ears = ears
+        self._asked: tuple[str, tuple[str, ...], int] | None = None
+        self._is_listening = False
         self._nonces = Nonces()
         self.may_find_more = True
         """Whether the last claim said so, or something rang since. One that met only records that
@@ -35,8 +63,8 @@ class Claimer:
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether a claim was sent whose reply is not known."""
-        return self._unanswered is not None
+        """Whether a claim was sent whose reply is not known, and does not come any more."""
+        return self._asked is not None and not self._is_listening
 
     def claim(self, worker: str, limit: int) -> Claim:
         """Up to ``limit`` jobs.
@@ -44,11 +72,58 @@ class Claimer:
         Raises:
             StoreUnavailableError: No reply; the next call asks for the same jobs again.
         """
-        if self._unanswered is None:
-            asked = min(limit, calls.BATCH)
-            self._unanswered = (self._nonces.next(), self._turns.next(), asked)
-        claim = self._link.run(calls.claim(worker, *self._unanswered))
-        self._unanswered = None
+        self.recall()
+        asked = self._asked = self._asked or self._next(limit)
+        return self._answered(self._link.run(calls.claim(worker, *asked)))
+
+    def listen(self, worker: str) -> None:
+        """Nothing waits: ``heard`` brings the next job. One, as who is idle elsewhere hears too."""
+        if not self._is_listening:
+            self._asked = self._next(1)
+            self._is_listening = True
+            self._ears.ask(calls.claim(worker, *self._asked))
+
+    def heard(self) -> Claim | None:
+        """What ``listen`` brought; None while there is nothing."""
+        if not self._is_listening:
+            return None
+        try:
+            claim = self._ears.take()
+        except StoreUnavailableError:
+            self._is_listening = False  # it is asked for again
+            return None
+        if claim is not None:
+            self._is_listening = False
+            return self._answered(claim)
+        return None
+
+    def recall(self) -> None:
+        """Listen no longer. What that may have brought is unanswered."""
+        if self._is_listening:
+            self._is_listening = False
+            self._ears.recall()
+
+    def close(self, worker: str) -> Claim:
+        """What an unanswered claim brought, and nothing new; when it comes late it takes nothing.
+
+        Raises:
+            StoreUnavailableError: As ``claim``.
+        """
+        nonce, queues, _ = self._asked or self._next(0)
+        return self._answered(self._link.run(calls.claim(worker, nonce, queues, 0)))
+
+    def forget(self) -> None:
+        """The lease is lost and with it whatever an unanswered claim took."""
+        self.recall()
+        self._asked = None
+        self._nonces = Nonces()
+        self.may_find_more = True
+
+    def _next(self, limit: int) -> tuple[str, tuple[str, ...], int]:
+        return self._nonces.next(), self._turns.next(), min(limit, calls.BATCH)
+
+    def _answered(self, claim: Claim) -> Claim:
+        self._asked = None
         self.may_find_more = claim.more and (bool(claim.jobs) or not claim.too_new)
         self._report(claim)
         return claim
@@ -74,9 +149,3 @@ class Claimer:
             return False
         self._said_at[event] = now
         return True
-
-    def forget(self) -> None:
-        """The lease is lost and with it whatever an unanswered claim took."""
-        self._unanswered = None
-        self._nonces = Nonces()
-        self.may_find_more = True

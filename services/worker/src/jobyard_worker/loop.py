@@ -1,7 +1,7 @@
 """The main loop: claim, dispatch, collect, settle, in batches that grow with the load.
 
 Nothing here blocks on a job. A turn waits for the store's answers only, and between turns the loop
-sleeps until something wakes it: a job that ended, a bell, mail, a signal.
+sleeps until something wakes it: a job that ended or arrived, mail, a signal.
 """
 
 from __future__ import annotations
@@ -22,15 +22,13 @@ from jobyard_worker.shift import Shift
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jobyard.store.records import Claimed
+    from jobyard.store.records import Claim, Claimed
     from jobyard_worker.claimer import Claimer
     from jobyard_worker.executors import Executor
     from jobyard_worker.keeping import Keeping
     from jobyard_worker.link import Link
-    from jobyard_worker.listener import Listener
     from jobyard_worker.progress import Progress
     from jobyard_worker.releaser import Releaser
-    from jobyard_worker.rqjobs.peeker import Ears
     from jobyard_worker.settings import WorkerSettings
     from jobyard_worker.settler import Settler
     from jobyard_worker.wake import Wake
@@ -54,7 +52,6 @@ class Parts:
     link: Link
     claimer: Claimer
     executor: Executor
-    listener: Listener | Ears
     settler: Settler
     releaser: Releaser
     progress: Progress
@@ -116,6 +113,7 @@ class Loop:
         self._collect()
         self._read_mail()
         self._stop_when_asked()
+        self._take(self._parts.claimer.heard())
         if self._parts.link.wait_seconds <= 0:
             self._talk()
 
@@ -155,16 +153,19 @@ class Loop:
     # ---------------------------------------------------------------- claim and dispatch
 
     def _claim(self) -> None:
-        if self._parts.listener.take():
-            self._parts.claimer.may_find_more = True
+        claimer = self._parts.claimer
         if self._wants_to_claim():
-            claim = self._parts.claimer.claim(self._worker, self._room())
-            if claim.gone:
-                self._lose_lease()
-                return
-            self._dispatch(claim.jobs)
-        if self._has_free_slot() and not self._parts.claimer.may_find_more:
+            self._take(claimer.claim(self._worker, self._room()))
+        if self._worker and self._has_free_slot() and not claimer.may_find_more:
             self._rest()
+
+    def _take(self, claim: Claim | None) -> None:
+        if claim is None:
+            return
+        if claim.gone:
+            self._lose_lease()
+        else:
+            self._dispatch(claim.jobs)
 
     def _dispatch(self, jobs: Sequence[Claimed]) -> None:
         if jobs:
@@ -174,9 +175,10 @@ class Loop:
             self._parts.executor.submit(self._hands.take(jobs))
 
     def _rest(self) -> None:
-        """The queues are empty and a slot is free: the bells say when that changes."""
+        """The queues are empty and a slot is free: the next job says so by itself."""
         self._leave_when_idle()
-        self._parts.listener.ask()
+        if self._room() and not self._is_stop_asked and not self._parts.claimer.may_find_more:
+            self._parts.claimer.listen(self._worker)
 
     def _leave_when_idle(self) -> None:
         """What ends may make others ready: once it is stored, the queues are looked at again."""
@@ -303,6 +305,7 @@ class Loop:
         if self._drain is None:
             self._drain = Drain(time.monotonic(), self._settings.grace_seconds)
             _log.info("worker.draining", worker=self._worker, in_hand=len(self._hands))
+            self._parts.claimer.recall()
             self._withdraw()
         if not self._drain.may_run(time.monotonic()):
             self._let_go()
@@ -317,7 +320,7 @@ class Loop:
     def _give_back_unanswered(self) -> None:
         """A claim whose reply was lost may have brought jobs: they are asked for and given back."""
         if self._parts.claimer.is_unanswered:
-            unstarted = self._hands.take(self._parts.claimer.claim(self._worker, 1).jobs)
+            unstarted = self._hands.take(self._parts.claimer.close(self._worker).jobs)
             self._hands.drop(unstarted)
             self._parts.releaser.add(unstarted)
             self._parts.releaser.flush(self._worker)

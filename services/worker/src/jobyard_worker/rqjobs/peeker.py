@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from jobyard.connection import BLOCK_SECONDS
 from jobyard.errors import StoreDataError
-from jobyard_worker.listener import Listener
+from jobyard.store.records import Claim
+from jobyard_worker.rqjobs.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobyard.store import Store
+    from jobyard.store.calls import Call
     from jobyard_worker.wake import Wake
 
 
@@ -37,7 +39,7 @@ class Peeker(Listener):
         self._last_seen = seen
 
 
-class Ears:
+class Peekers:
     """Several listeners as one: on the bells, and on each of a few queues."""
 
     def __init__(self, store: Store, queues: Sequence[str], wake: Wake) -> None:
@@ -49,15 +51,18 @@ class Ears:
         for listener in self._listeners:
             listener.start()
 
-    def ask(self) -> None:
-        """Listen, unless that is under way."""
+    def ask(self, _: Call[Claim]) -> None:
+        """Listen, unless that is under way; the claim is made by the main loop."""
         for listener in self._listeners:
             listener.ask()
 
-    def take(self) -> bool:
-        """Whether a listening ended since the last ``take``."""
+    def take(self) -> Claim | None:
+        """That there may be more, once one has heard something or nothing for a second."""
         heard = [listener.take() for listener in self._listeners]
-        return any(heard)
+        return Claim((), more=True) if any(heard) else None
+
+    def recall(self) -> None:
+        """What is heard later is taken up with the next listening."""
 
 
 _MOST_QUEUES = 8

@@ -2,10 +2,11 @@
 -- Only jobs whose status is `queued` are taken: ids left behind by a cancel are passed over, jobs
 -- past their expiry end here, and records of a newer schema go back to the end of their queue.
 -- The same nonce again (a lost reply) brings the same jobs; a smaller one than the last is a late
--- copy that nobody listens to, and takes nothing. Queues are emptied in the order given;
--- one with a key of a foreign type is passed over.
+-- copy that nobody listens to, and takes nothing. A limit of 0 closes a nonce: it brings what a
+-- claim of that nonce took, and one that comes later takes nothing. Queues are emptied in the order
+-- given; one with a key of a foreign type is passed over.
 -- KEYS none  ARGV prefix, worker, nonce, limit, n, n × queue
--- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when there may be more,
+-- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when more waits,
 -- records too new, queues passed over (comma list), then flat for each job:
 -- id token queue data timeout attempts deliveries retry suspect meta enqueued_at created_at task
 -- result_ttl uses-rq (1 where plain RQ code asked for what only RQ's handlers do)
@@ -117,8 +118,8 @@ while at and #claimed < limit and looks > 0 do
   at = next_waiting(at + 1)
 end
 flush()
-if #claimed == limit or looks == 0 then reply[3] = 1 end
-if #claimed > 0 then
+if (#claimed == limit or looks == 0) and next_waiting(1) then reply[3] = 1 end
+if #claimed > 0 or limit == 0 then
   redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, reply[3], claimed }))
 end
 reply[5] = table.concat(broken, ',')

@@ -1,4 +1,4 @@
-"""The thread that blocks on the bells while slots are free, so that the main loop never does."""
+"""A thread that blocks on the bells while slots are free; ``peeker`` says for which workers."""
 
 from __future__ import annotations
 
