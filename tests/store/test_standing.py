@@ -160,6 +160,22 @@ def test_an_answer_that_is_lost_leaves_the_job_to_who_asks_again(
     verify(behind.client, behind.keys)
 
 
+def test_a_connection_that_the_store_closes_wakes_nobody_who_does_not_listen(yard: Yard) -> None:
+    yard.join("w1")
+    wake = Wake()
+    claim = StandingClaim(yard.store, QUEUES, wake)
+    claim.ask(known(yard))
+    yard.submit("j1")
+    heard(claim, wake)
+
+    for client in yard.client.client_list(_type="normal"):
+        if client["id"] != str(yard.client.client_id()):
+            yard.client.client_kill_filter(_id=client["id"])
+    wake.wait(0.1)
+
+    assert not wake.has_heard
+
+
 def heard(claim: StandingClaim, wake: Wake) -> Claim:
     """What it brings, however long it takes."""
 

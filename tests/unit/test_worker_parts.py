@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import socket
@@ -13,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobyard.errors import ConfigurationError
+from jobyard.errors import ConfigurationError, JobCanceledError
 from jobyard_worker.backoff import Backoff
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.drain import Drain
+from jobyard_worker.executors.coroutines import Watched
 from jobyard_worker.executors.ready import Ready
 from jobyard_worker.hands import Hands
 from jobyard_worker.identity import new_worker_name
@@ -239,6 +241,29 @@ def test_orphans_are_let_go_in_the_order_of_their_claims() -> None:
     assert len(hands) == 0
 
 
+def test_a_cancel_that_came_before_there_was_anything_to_stop_is_not_lost() -> None:
+    delivery, told = build_delivery("a"), list[Stop]()
+    delivery.cancel()
+
+    delivery.stop_by(told.append)
+
+    assert told == [Stop.CANCEL]
+
+
+def test_a_coroutine_that_was_told_to_stop_before_it_began_does_not_begin() -> None:
+    begun: list[str] = []
+
+    async def begin() -> None:
+        begun.append("begun")
+
+    watched = Watched(None)
+    watched.stop(Stop.CANCEL)
+
+    with pytest.raises(JobCanceledError):
+        asyncio.run(watched.run(begin()))
+    assert begun == []
+
+
 # ---------------------------------------------------------------- wake, pulse, names
 
 
@@ -265,6 +290,24 @@ def test_a_watched_socket_wakes_too_and_says_so() -> None:
 
     assert heard
     assert not wake.has_heard
+
+
+def test_no_wake_is_lost_while_the_loop_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody wakes it at the moment at which it reads what woke it."""
+    wake = Wake()
+    read = socket.socket.recv
+
+    def read_and_wake(ear: socket.socket, size: int) -> bytes:
+        wake.set()
+        return read(ear, size)
+
+    wake.set()
+    with monkeypatch.context() as patched:
+        patched.setattr("socket.socket.recv", read_and_wake)
+        wake.wait(_FOR_EVER)
+    wake.set()
+
+    wake.wait(_FOR_EVER)  # returns, or the run's own time limit ends it
 
 
 def test_many_wakes_are_one() -> None:

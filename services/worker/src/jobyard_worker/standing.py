@@ -70,7 +70,7 @@ class StandingClaim:
         self._standing.close()
 
     def _receive(self) -> Claim:
-        self._wake.has_heard = False
+        self._wake.watch(None)  # the store may close a connection that nobody listens on
         try:
             return self._standing.receive()
         except (StoreUnavailableError, StoreDataError):

@@ -55,10 +55,17 @@ class Wake:
         readable = [key.fileobj for key, _ in self._selector.select(max(seconds, 0))]
         self.has_heard = self._watched in readable
         if self._ear in readable:
-            self._is_set = False
-            with suppress(BlockingIOError):
-                while len(self._ear.recv(_ROOM)) == _ROOM:
-                    pass
+            self._drain()
+
+    def _drain(self) -> None:
+        """The mark goes last: who wakes the loop in between need not, as it is awake already.
+
+        Taken away first, it could be set again with its byte read here, and nobody would send one.
+        """
+        with suppress(BlockingIOError):
+            while len(self._ear.recv(_ROOM)) == _ROOM:
+                pass
+        self._is_set = False
 
 
 def _close(*ends: socket.socket) -> None:
