@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WORKER = "worker-1"
+BRIEF_SECONDS = 0.2
 
 
 def test_an_acl_user_needs_the_keys_of_the_prefix_only(server: StoreServer) -> None:
@@ -77,6 +78,21 @@ def test_sentinel_names_the_primary(server: StoreServer, tmp_path: Path) -> None
             run_every_call(store)
         with server.client() as client:
             assert client.exists(store.keys.queue("default"))
+
+
+def test_an_answer_that_comes_late_is_nobody_elses(server: StoreServer, tmp_path: Path) -> None:
+    """Behind Sentinel the client keeps a connection whose answer it has given up."""
+    with sentinel(server, tmp_path) as port, server.client() as client:
+        url = f"redis+sentinel://127.0.0.1:{port}/yard/0"
+        with open_store(url, redis_timeout_seconds=BRIEF_SECONDS) as store:
+            store.run(calls.queues())
+            client.client_pause(60_000, all=False)
+            with pytest.raises(StoreUnavailableError):
+                store.run(calls.join(WORKER, pool="default", slots=1, lease_seconds=30))
+            client.client_unpause()
+
+            assert store.run(calls.queues()) == []
+            assert store.run(calls.published_tasks()) == []
 
 
 def run_every_call(store: Store) -> None:

@@ -40,6 +40,11 @@ class Lines:
             except (exceptions.ConnectionError, exceptions.TimeoutError):
                 line.disconnect()
                 return _ask(line, call, arguments)
+        except exceptions.ResponseError:
+            raise
+        except BaseException:
+            line.disconnect()  # an answer that comes late would be the next call's
+            raise
         finally:
             self._free.append(line)
 
@@ -71,6 +76,11 @@ class AsyncLines:
             except (exceptions.ConnectionError, exceptions.TimeoutError):
                 await line.disconnect(nowait=True)
                 return await _ask_async(line, call, arguments)
+        except exceptions.ResponseError:
+            raise
+        except BaseException:
+            await line.disconnect(nowait=True)  # as above
+            raise
         finally:
             self._free.append(line)
 
