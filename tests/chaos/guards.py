@@ -155,9 +155,20 @@ GUARDS = (
         ["tests/unit/test_worker_calls.py"],
     ),
     Guard(
-        "a closed claim takes nothing when it comes late",
-        [_lua("claim", "if #claimed > 0 or limit == 0 then", "if #claimed > 0 then")],
+        "a claim that took nothing takes nothing when it comes late",
+        [
+            _lua(
+                "claim",
+                "redis.call('HSET', about, 'nonce'",
+                "if #claimed == 0 then return reply end\nredis.call('HSET', about, 'nonce'",
+            )
+        ],
         ["tests/store/test_claim.py"],
+    ),
+    Guard(
+        "an older claim that comes late takes nothing",
+        [_lua("claim", "if last[1] and nonce < last[1] then return reply end", "")],
+        ["tests/store/test_claim.py", "tests/store/test_double_send.py"],
     ),
     Guard(
         "claim needs a lease",

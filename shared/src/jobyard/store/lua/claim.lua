@@ -1,10 +1,10 @@
 -- claim: pops waiting jobs and makes them this worker's, in one step (closes W1, W2, W5, W16).
 -- Only jobs whose status is `queued` are taken: ids left behind by a cancel are passed over, jobs
 -- past their expiry end here, and records of a newer schema go back to the end of their queue.
--- The same nonce again (a lost reply) brings the same jobs; a smaller one than the last is a late
--- copy that nobody listens to, and takes nothing. A limit of 0 closes a nonce: it brings what a
--- claim of that nonce took, and one that comes later takes nothing. Queues are emptied in the order
--- given; one with a key of a foreign type is passed over.
+-- The same nonce again (a lost reply) brings the same jobs and takes no other, also where it took
+-- none; a smaller one than the last is a late copy that nobody listens to, and takes nothing. So a
+-- limit of 0 closes a nonce. Queues are emptied in the order given; one with a key of a foreign type
+-- is passed over.
 -- KEYS none  ARGV prefix, worker, nonce, limit, n, n × queue
 -- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when more waits,
 -- records too new, queues passed over (comma list), then flat for each job:
@@ -39,11 +39,26 @@ local function bring(id, token, queue, job)
   reply[at + 15] = not job[11] and uses_rq(id) and '1' or ''
 end
 
+-- The first queue from an index on in which something waits, by halving: few commands for many queues.
+local lists = {}
+for i = 6, 5 + tonumber(ARGV[5]) do lists[#lists + 1] = key('queue', ARGV[i]) end
+local function any(first, last_one) return redis.call('EXISTS', unpack(lists, first, last_one)) > 0 end
+local function next_waiting(first)
+  local high = #lists
+  if first > high or not any(first, high) then return nil end
+  while first < high do
+    local middle = math.floor((first + high) / 2)
+    if any(first, middle) then high = middle else first = middle + 1 end
+  end
+  return first
+end
+
 local last = redis.call('HMGET', about, 'nonce', 'claimed')
 if last[1] == nonce then
   local before = cjson.decode(last[2])
-  reply[2], reply[3] = before[1], before[2]
-  for _, row in ipairs(before[3]) do
+  reply[2] = before[1]
+  if next_waiting(1) then reply[3] = 1 end
+  for _, row in ipairs(before[2]) do
     local job = fields(row[1], unpack(WANTED))
     if job and job[13] == row[2] and job[1] == 'started' then bring(row[1], row[2], row[3], job) end
   end
@@ -97,20 +112,6 @@ local function empty(queue)
   end
 end
 
--- The first queue from an index on in which something waits, by halving: few commands for many queues.
-local lists = {}
-for i = 6, 5 + tonumber(ARGV[5]) do lists[#lists + 1] = key('queue', ARGV[i]) end
-local function any(first, last_one) return redis.call('EXISTS', unpack(lists, first, last_one)) > 0 end
-local function next_waiting(first)
-  local high = #lists
-  if first > high or not any(first, high) then return nil end
-  while first < high do
-    local middle = math.floor((first + high) / 2)
-    if any(first, middle) then high = middle else first = middle + 1 end
-  end
-  return first
-end
-
 -- `rq suspend`: nobody takes anything, also no worker that was waiting when it was said.
 local at = redis.call('EXISTS', key('suspended')) == 0 and next_waiting(1)
 while at and #claimed < limit and looks > 0 do
@@ -119,8 +120,6 @@ while at and #claimed < limit and looks > 0 do
 end
 flush()
 if (#claimed == limit or looks == 0) and next_waiting(1) then reply[3] = 1 end
-if #claimed > 0 or limit == 0 then
-  redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, reply[3], claimed }))
-end
+redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, claimed }))
 reply[5] = table.concat(broken, ',')
 return reply
