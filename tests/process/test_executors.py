@@ -205,6 +205,12 @@ def test_a_task_that_looks_ends_at_its_timeout(executing: Executing, started: Pa
     assert error_of(settlement, Failed).type == "jobyard.errors.JobTimeoutError"
 
 
+def test_a_coroutine_that_cancels_itself_has_failed(executing: Executing) -> None:
+    settlement = executing.run("cancel_itself")
+
+    assert error_of(settlement, Failed).type == "asyncio.exceptions.CancelledError"
+
+
 @pytest.mark.parametrize("executing", ["thread", "asyncio"], indirect=True)
 def test_a_thread_that_returns_late_has_succeeded(executing: Executing, tmp_path: Path) -> None:
     gate, started = tmp_path / "gate", tmp_path / "started"

@@ -138,6 +138,15 @@ def hold_interpreter(started: str) -> None:
 
 
 @task
+async def cancel_itself() -> str:
+    """Asks its event loop to cancel it, and returns before it is."""
+    running = asyncio.current_task()
+    assert running is not None
+    running.cancel()
+    return "done"
+
+
+@task
 async def swallow(gate: str, started: str, told: str) -> str:
     """Does not end when it is cancelled, but when the gate is open."""
     Path(started).touch()  # noqa: ASYNC240 - a moment

@@ -214,6 +214,25 @@ def test_a_refused_outcome_does_not_hold_the_others() -> None:
     assert [sent[1] for sent in store.sent] == [3, 1, 1, 1]
 
 
+def test_a_refused_outcome_is_stored_once_the_store_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobyard_worker.settler._REFUSED_SECONDS", 0.0)
+    store = ScriptedStore(refuse, refuse, settle_all)
+    settler = Settler(link_of(store), Wake())
+    settler.add([ended("a")])
+
+    def has_been_sent(times: int) -> bool:
+        if settler.has_news:
+            settler.flush("w")
+        return len(store.sent) >= times
+
+    wait_for(lambda: has_been_sent(3))
+
+    assert [sent[2] for sent in store.sent] == ["id-a"] * 3
+    assert not store.answers
+
+
 def test_batches_are_bounded_in_number_and_in_bytes() -> None:
     store = ScriptedStore(*[settle_all] * 5)
     settler = Settler(link_of(store), Wake())

@@ -59,6 +59,12 @@ class Delivery:
             self._cancelled.set()
         self._tell(Stop.LEAVE if self.is_orphaned else Stop.CANCEL)
 
+    def stop_by(self, stop: Callable[[Stop], object]) -> None:
+        """Who runs it can end it from now on, and is told at once of a cancel that came before."""
+        self.stop = stop
+        if self.is_canceled:
+            self.cancel()
+
     def kill(self) -> None:
         """Kills the child that runs it, if there is one."""
         self._tell(Stop.LEAVE)

@@ -162,7 +162,7 @@ class Execution:
 
     def _finish(self, delivery: Delivery, coroutine: Any, coroutines: Coroutines) -> Any:
         watched = Watched(limit_of(delivery.job.timeout_seconds))
-        delivery.stop = watched.stop
+        delivery.stop_by(watched.stop)
         try:
             return coroutines.run(coroutine, watched)
         finally:
@@ -173,7 +173,7 @@ class Execution:
     ) -> Succeeded:
         context = self._context(delivery, task) if task.payload.context_parameter else None
         watched = Watched(limit_of(delivery.job.timeout_seconds))
-        delivery.stop = watched.stop
+        delivery.stop_by(watched.stop)
         try:
             value = await watched.run(call(task, payload, context))
         finally:

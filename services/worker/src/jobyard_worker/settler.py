@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -31,6 +32,11 @@ _MOST_BYTES = 4 * 1024 * 1024
 """Results and enqueued payloads in one call; more would hold the server, and the connection."""
 
 
+_REFUSED_SECONDS = 10.0
+"""What the store refuses, as a key has a foreign type, is tried again so much later. A worker that
+stops does not wait for it: the job goes back to its queue."""
+
+
 class Settler:
     """Keeps outcomes until they are stored. Nothing is dropped because the store is away.
 
@@ -43,6 +49,7 @@ class Settler:
         self._link = link
         self._wake = wake
         self._waiting: deque[Ended] = deque()
+        self._refused: deque[tuple[float, Ended]] = deque()
         self._under_way: _Batch | None = None
         self._batches: SimpleQueue[_Batch] = SimpleQueue()
         threading.Thread(target=self._serve, name="settler", daemon=True).start()
@@ -54,8 +61,9 @@ class Settler:
     @property
     def has_news(self) -> bool:
         """Whether ``flush`` would get something done."""
-        under_way = self._under_way
-        return bool(self._waiting) if under_way is None else under_way.is_back
+        if self._under_way is not None:
+            return self._under_way.is_back
+        return bool(self._waiting) or self._has_due()
 
     def add(self, ended: Iterable[Ended]) -> None:
         """Takes outcomes in, in the order in which they came."""
@@ -64,6 +72,7 @@ class Settler:
     def forget(self) -> None:
         """The lease is lost: the outcomes are stale and would be refused."""
         self._waiting.clear()
+        self._refused.clear()
         self._under_way = None
 
     def flush(self, worker: str) -> None:
@@ -79,9 +88,15 @@ class Settler:
             self._link.attempt(batch.confirm)
             for _ in batch.ended:
                 self._waiting.popleft()
+        while self._has_due():
+            self._waiting.append(self._refused.popleft()[1])
         if self._waiting:
             self._under_way = _Batch(worker, self._next_batch())
             self._batches.put(self._under_way)
+
+    def _has_due(self) -> bool:
+        """Whether one that was refused is to be tried again: somebody may have mended the store."""
+        return bool(self._refused) and self._refused[0][0] <= time.monotonic()
 
     def _next_batch(self) -> list[Ended]:
         batch: list[Ended] = []
@@ -126,6 +141,7 @@ class Settler:
             return
         job = batch[0][0].job
         _log.error("job.unsettled", job_id=job.id, queue=job.queue, reason=str(error))
+        self._refused.append((time.monotonic() + _REFUSED_SECONDS, batch[0]))
 
 
 class _Batch:

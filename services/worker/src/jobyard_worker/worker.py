@@ -148,7 +148,8 @@ class Worker(BaseWorker):
         with Curfew(signals, settings.grace_seconds):
             loop.run()
         signals.ignore()
-        handlers.stop()
+        if not loop.has_running_jobs:
+            handlers.stop()
         _log.info("worker.stopped", worker=self.name, finished=loop.finished)
         if loop.has_running_jobs:
             _leave_at_once()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jobyard.observability.logging import get_logger
 from jobyard_worker.executors.coroutines import Coroutines
 from jobyard_worker.executors.ready import Ready
+from jobyard_worker.outcome import ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,6 +105,14 @@ class AsyncioExecutor:
             except BaseException:  # noqa: BLE001 - a task of a job's own task raised SystemExit
                 _log.exception("loop.interrupted")
 
+    def _settlement(self, delivery: Delivery, task: asyncio.Task[Settlement]) -> Settlement:
+        """Who cancels all tasks of the loop, or its own and returns, ends those jobs badly."""
+        if not task.cancelled():
+            return task.result()
+        now = time.monotonic()
+        error = asyncio.CancelledError("A job of this event loop canceled it.")
+        return self._execution.settlement(delivery, ending_of(error, now, now))
+
     def _beat(self) -> None:
         self._beaten_at = time.monotonic()
         self._loop.call_later(_BEAT_SECONDS, self._beat)
@@ -126,6 +135,6 @@ class AsyncioExecutor:
 
     def _end(self, delivery: Delivery, task: asyncio.Task[Settlement]) -> None:
         self._running.discard(task)
-        self._ended.append((delivery, task.result()))
+        self._ended.append((delivery, self._settlement(delivery, task)))
         self._wake.set()
         self._admit()

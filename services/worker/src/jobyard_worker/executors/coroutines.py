@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 class Watched:
     """One coroutine on a running event loop."""
 
-    __slots__ = ("_limit_seconds", "_loop", "_task", "_why")
+    __slots__ = ("_asked", "_limit_seconds", "_loop", "_task", "_why")
 
     def __init__(self, limit_seconds: float | None) -> None:
         self._limit_seconds = limit_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._asked: Stop | None = None
         self._why: Stop | None = None
 
     async def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -32,6 +33,9 @@ class Watched:
         import asyncio  # noqa: PLC0415 - many workers never need it
 
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        if self._asked is not None:
+            coroutine.close()
+            raise error_of(self._asked, self._limit_seconds)
         timer = self._timer(self._loop)
         try:
             return await coroutine
@@ -46,6 +50,7 @@ class Watched:
 
     def stop(self, why: Stop) -> None:
         """Cancels it at its next ``await``; for any thread, nothing once it has ended."""
+        self._asked = why
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._cancel, why)
 
