@@ -19,6 +19,7 @@ from support.consistency import verify
 if TYPE_CHECKING:
     from support.yard import Yard
 
+MEGABYTE = 1024 * 1024
 GARBLED = (b"garbage", b"", b"\xff\xfe", b"1.5", b"1e999", b"nan", b"-7", b"9" * 30)
 
 
@@ -357,6 +358,52 @@ def test_a_garbled_field_does_not_stop_a_claim(yard: Yard, field: str) -> None:
     yard.join("w1")
 
     assert [job.id for job in yard.claim()] == ids
+
+
+def test_a_record_that_is_too_large_is_a_dead_letter_that_nobody_is_sent(yard: Yard) -> None:
+    yard.submit("large", "small")
+    yard.client.hset(yard.keys.job("large"), "meta", b"x" * (65 * MEGABYTE))
+    yard.join("w1")
+
+    claimed = yard.claim()
+
+    large = yard.read("large")
+    assert [job.id for job in claimed] == ["small"]
+    assert (large.state, large.task, dict(large.meta)) == (State.FAILED, "noop", {})
+    assert large.error is not None
+    assert "larger than" in large.error.message
+    page = yard.store.run(calls.list_jobs("default", states=frozenset({State.FAILED})))
+    assert [job.id for job in page.jobs] == ["large"]
+    verify(yard.client, yard.keys)
+
+
+def test_a_large_record_that_was_canceled_or_is_too_new_is_left_as_it_is(yard: Yard) -> None:
+    yard.submit("canceled", "new")
+    for job_id in ("canceled", "new"):
+        yard.client.hset(yard.keys.job(job_id), "data", b"x" * (65 * MEGABYTE))
+    yard.cancel("canceled")
+    yard.client.lpush(yard.keys.queue("default"), "canceled")
+    yard.client.hset(yard.keys.job("new"), "schema", "2")
+    yard.join("w1")
+
+    assert yard.claim() == []
+    assert (yard.waiting(), yard.quarantined()) == (["new"], set())
+    assert yard.read("canceled").state is State.CANCELED
+
+
+def test_a_reply_that_is_large_takes_no_more_jobs(yard: Yard) -> None:
+    ids = [f"j{number}" for number in range(5)]
+    yard.submit(*ids, payload=b'{"a":"%s"}' % (b"x" * (6 * MEGABYTE)))
+    yard.join("w1")
+
+    first = yard.store.run(calls.claim("w1", build_nonce(), ("default",), 5))
+    waiting = yard.waiting()
+    second = yard.store.run(calls.claim("w1", build_nonce(), ("default",), 5))
+
+    assert ([job.id for job in first.jobs], first.more) == (ids[:3], True)
+    assert waiting == ids[3:]
+    assert ([job.id for job in second.jobs], second.more) == (ids[3:], False)
+    verify(yard.client, yard.keys)
 
 
 def test_an_id_that_is_no_text_does_not_stop_a_claim(yard: Yard) -> None:

@@ -14,6 +14,7 @@
 local worker, nonce, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local SCHEMA = 1 -- of records; a higher one was written by a newer Jobyard
 local LOOKS = 1000 -- ids that one call looks at, however many of them are to be passed over
+local ENOUGH = 16 * 1024 * 1024 -- bytes of data after which one reply takes no more jobs
 local WANTED = { 'status', 'data', 'timeout', 'attempts', 'deliveries', 'retry', 'suspect', 'meta',
   'enqueued_at', 'created_at', 'task', 'result_ttl', 'token', 'schema', 'expires_at' }
 local about, held = yard('worker', worker), yard('held', worker)
@@ -77,13 +78,33 @@ local function leave_alone(id, queue)
   reply[4] = reply[4] + 1
 end
 
+-- What has the form of a record of ours, and cannot be run, ends as a dead letter that says why.
+local function refuse(id, queue, reason)
+  quarantine(id, queue, reason)
+  adopt(id, queue)
+  local told = redis.pcall('XADD', key('results', id), 'MAXLEN', 10, '*', 'type', 2, 'worker_name', worker,
+    'error', cjson.encode({ type = 'UnreadableRecord', message = reason }))
+  FOREIGN[id] = told.err ~= nil
+  finish(id, queue, 'failed', NOW)
+end
+
+local function take_large(id, queue)
+  local job = fields(id, 'status', 'schema')
+  if job == false then return quarantine(id, queue, 'the job is not a hash') end
+  if (tonumber(job[2] or '') or 0) > SCHEMA then return leave_alone(id, queue) end
+  if job[1] == 'queued' then return refuse(id, queue, 'the record is larger than ' .. MOST .. ' bytes') end
+  pass_over(id, queue, job[1])
+end
+
+local taken = 0 -- bytes
 local function take(id, queue)
+  if is_too_large(key('job', id)) then return take_large(id, queue) end
   local job = fields(id, unpack(WANTED))
   if job == false then return quarantine(id, queue, 'the job is not a hash') end
   if not job then return count(queue, 'vanished') end
   if job[14] and (tonumber(job[14]) or 0) > SCHEMA then return leave_alone(id, queue) end
   if job[1] ~= 'queued' then return pass_over(id, queue, job[1]) end
-  if not job[2] then return quarantine(id, queue, 'the job has no data') end
+  if not job[2] then return refuse(id, queue, 'the job has no data') end
   if job[15] and (tonumber(job[15]) or NOW) < NOW then return finish(id, queue, 'expired', NOW, 'expired', '1') end
   local token = string.format('%s-%03d', nonce, #claimed)
   job[5] = string.format('%d', (tonumber(job[5] or '') or 0) + 1)
@@ -93,8 +114,12 @@ local function take(id, queue)
   later('HSET', held, id .. ':' .. token, queue)
   later('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
   event(queue, id, 'running')
-  claimed[#claimed + 1] = { id, token, queue }
+  claimed[#claimed + 1], taken = { id, token, queue }, taken + #job[2]
   bring(id, token, queue, job)
+end
+
+local function put_back(queue, ids, first)
+  for at = #ids, first, -1 do redis.call('LPUSH', key('queue', queue), ids[at]) end
 end
 
 local looks = LOOKS
@@ -104,7 +129,8 @@ local function empty(queue)
     local ids = wanted > 0 and redis.call('LPOP', key('queue', queue), wanted)
     if not ids then return end
     looks = looks - #ids
-    for _, id in ipairs(ids) do
+    for at, id in ipairs(ids) do
+      if taken > ENOUGH then return put_back(queue, ids, at) end
       if string.match(id, '^[%w_-]+$') then take(id, queue)
       else quarantine(id, queue, 'the id is not one of RQ') end
     end
@@ -114,12 +140,12 @@ end
 
 -- `rq suspend`: nobody takes anything, also no worker that was waiting when it was said.
 local at = redis.call('EXISTS', key('suspended')) == 0 and next_waiting(1)
-while at and #claimed < limit and looks > 0 do
+while at and #claimed < limit and looks > 0 and taken <= ENOUGH do
   if pcall(guard, ARGV[5 + at]) then empty(ARGV[5 + at]) else broken[#broken + 1] = ARGV[5 + at] end
   at = next_waiting(at + 1)
 end
 flush()
-if (#claimed == limit or looks == 0) and next_waiting(1) then reply[3] = 1 end
+if (#claimed == limit or looks == 0 or taken > ENOUGH) and next_waiting(1) then reply[3] = 1 end
 redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, claimed }))
 reply[5] = table.concat(broken, ',')
 return reply

@@ -221,7 +221,7 @@ end
 
 -- A record that cannot be read harms only itself: it is listed, and nothing else stops.
 local function quarantine(id, queue, reason)
-  redis.call('HSET', yard('dead', 'unreadable'), id,
+  redis.call('HSET', yard('dead', 'unreadable'), string.sub(id, 1, 256),
     cjson.encode({ queue = queue, reason = reason, at = iso(NOW) }))
   count(queue, 'quarantined')
 end
@@ -234,8 +234,29 @@ local function pass_over(id, queue, status)
   if not STATUSES[status or ''] then quarantine(id, queue, 'the job has no known status') end
 end
 
+-- A key that holds more is sent to nobody: only to look at its value would hold the server for
+-- seconds, and a copy cost it as much memory again. Asking for the size copies nothing; it is exact
+-- for up to 100 fields. A server that does not let us ask has no such limit.
+local MOST = 64 * 1024 * 1024
+local function is_too_large(name)
+  local size = redis.pcall('MEMORY', 'USAGE', name, 'SAMPLES', 100)
+  return type(size) == 'number' and size > MOST
+end
+
+-- All fields of a job, flat; of one that is too large, those that are short.
+local function whole(id)
+  local job, flat = key('job', id), {}
+  if not is_too_large(job) then return redis.call('HGETALL', job) end
+  for _, field in ipairs(redis.call('HKEYS', job)) do
+    if redis.call('HSTRLEN', job, field) <= 65536 then
+      flat[#flat + 1], flat[#flat + 2] = field, redis.call('HGET', job, field)
+    end
+  end
+  return flat
+end
+
 local function results_of(id, most)
-  if redis.call('TYPE', key('results', id)).ok ~= 'stream' then return {} end
+  if redis.call('TYPE', key('results', id)).ok ~= 'stream' or is_too_large(key('results', id)) then return {} end
   return redis.call('XREVRANGE', key('results', id), '+', '-', 'COUNT', most)
 end
 

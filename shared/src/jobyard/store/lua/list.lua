@@ -23,7 +23,7 @@ end
 
 local function show(id, at, member)
   found = found + 1
-  reply[#reply + 1] = { id, redis.call('HGETALL', key('job', id)),
+  reply[#reply + 1] = { id, whole(id),
     redis.call('ZSCORE', key('scheduled', queue), id) or '', results_of(id, 1), at, member }
 end
 

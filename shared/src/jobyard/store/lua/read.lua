@@ -4,7 +4,7 @@
 
 local id = ARGV[2]
 if redis.call('TYPE', key('job', id)).ok ~= 'hash' then return '' end
-local job = redis.call('HGETALL', key('job', id))
+local job = whole(id)
 local queue = redis.call('HGET', key('job', id), 'origin') or ''
 local due = redis.call('ZSCORE', key('scheduled', queue), id) or ''
 return { job, due, results_of(id, 10) }
