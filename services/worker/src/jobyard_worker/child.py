@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from jobyard.context import Context
-from jobyard.errors import JobyardError
+from jobyard.errors import JobyardError, UnreadableJobError
 from jobyard.follow_ups import FollowUps
 from jobyard.observability.logging import configure_logging
 from jobyard.registry import discover
@@ -110,6 +110,8 @@ class Child:
         tasks = self._tasks
         if not isinstance(tasks, _Tasks):
             raise tasks or JobyardError("This child is not ready.")
+        if order["fault"]:
+            raise UnreadableJobError(order["fault"])
         data = decode_data(b64decode(order["data"]))
         task = tasks.registry.get(data.task)
         context = None

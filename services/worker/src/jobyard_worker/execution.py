@@ -140,6 +140,8 @@ class Execution:
     def _open(self, delivery: Delivery) -> tuple[JobData, Task]:
         if delivery.is_canceled:
             raise JobCanceledError("canceled before it started")
+        if delivery.job.fault:
+            raise UnreadableJobError(delivery.job.fault)
         data = decode_data(delivery.job.data)
         delivery.task = data.task
         task = self._registry.get(data.task)

@@ -6,12 +6,15 @@ Whatever stands in the store is read without raising: a broken field becomes its
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from base64 import b64decode
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from jobyard.errors import UnreadableJobError
+from jobyard.retry import RetryPolicy
 from jobyard.states import RQStatus, rq_status, state_of
 from jobyard.store.data import JobData, decode_data
 from jobyard.store.records import (
@@ -35,6 +38,9 @@ _LAST = frozenset({1, 3})
 
 _MAX_TRACEBACK_BYTES = 1024 * 1024
 
+
+_MOST_SECONDS = 100 * 365 * 86_400
+_MOST_ATTEMPTS = 1_000_000_000
 
 _ROW = 15
 """Values of one job in the reply of a claim."""
@@ -70,7 +76,39 @@ def _claimed(row: list[bytes], now_ms: int) -> Claimed:
         _ttl(result_ttl, DEFAULT_RESULT_TTL_SECONDS),
         now_ms,
         uses_rq == b"1",
+        fault_of(timeout, attempts, retry),
     )
+
+
+@lru_cache(maxsize=1000)
+def fault_of(timeout: bytes, attempts: bytes, retry: bytes) -> str:
+    """What is wrong with the fields that say how a job is run; empty where nothing is.
+
+    To run it by a default could run it for ever, or too often. Few jobs differ in these fields.
+    """
+    if timeout and not _is_number_of_seconds(timeout):
+        return f"its timeout is no number of seconds: {_shown(timeout)}"
+    if attempts and not 0 <= _count_of(attempts) <= _MOST_ATTEMPTS:
+        return f"its attempts are no number of them: {_shown(attempts)}"
+    try:
+        RetryPolicy.from_json(retry)
+    except ValueError:
+        return f"its retry is no retry policy: {_shown(retry)}"
+    return ""
+
+
+def _is_number_of_seconds(text: bytes) -> bool:
+    number = _number(text)
+    return number is not None and math.isfinite(number) and number <= _MOST_SECONDS
+
+
+def _count_of(text: bytes) -> int:
+    number = _whole(text)
+    return -1 if number is None else number
+
+
+def _shown(text: bytes) -> str:
+    return repr(text[:40].decode(errors="replace"))
 
 
 def delivery(member: bytes) -> tuple[str, str]:

@@ -100,6 +100,8 @@ class Claimed(NamedTuple):
     """The server's clock at the claim."""
     uses_rq: bool = False
     """Whether a record of plain RQ code asks for callbacks, retries, repeats, webhooks …"""
+    fault: str = ""
+    """What is wrong with the fields that say how to run it; empty where nothing is."""
 
     @property
     def age_seconds(self) -> float:

@@ -29,6 +29,7 @@ def order_of(delivery: Delivery) -> bytes:
         "attempt": job.attempts + 1,
         "timeout_seconds": limit_of(job.timeout_seconds),
         "retry": job.retry.decode(errors="replace"),
+        "fault": job.fault,
         "data": b64encode(job.data).decode(),
     }
     return to_json(order) + b"\n"
