@@ -95,6 +95,39 @@ def test_a_compressed_record_of_rq_is_read(yard: Yard) -> None:
     assert (record.task, record.payload, record.readable) == ("mail.send", {"to": "x"}, True)
 
 
+def test_records_that_were_put_aside_are_listed_page_by_page(yard: Yard) -> None:
+    ids = {f"j{number}" for number in range(500)}
+    for job_id in ids:
+        yard.client.rpush(yard.keys.queue("default"), job_id)
+        yard.client.set(yard.keys.job(job_id), "not a hash")
+    yard.join("w1")
+    yard.claim()
+
+    page = yard.store.run(calls.unreadable())
+    pages = [page]
+    while page.next is not None:
+        page = yard.store.run(calls.unreadable(after=page.next))
+        pages.append(page)
+
+    found = [record for page in pages for record in page.records]
+    assert {record.id for record in found} == ids
+    assert {(record.queue, record.reason) for record in found} == {
+        ("default", "the job is not a hash")
+    }
+    assert all(record.at is not None for record in found)
+    assert len(pages) > 1
+
+
+def test_a_record_that_was_put_aside_is_listed_whatever_its_entry_says(yard: Yard) -> None:
+    entries = {b"\xff\xfe": b"\xff", b"text": b"x", b"list": b"[]", b"odd": b'{"at":7,"queue":[]}'}
+    yard.client.hset(yard.keys.quarantine(), mapping=entries)
+
+    page = yard.store.run(calls.unreadable())
+
+    assert {record.id for record in page.records} == {"\ufffd\ufffd", "text", "list", "odd"}
+    assert {record.reason for record in page.records} == {""}
+
+
 def test_a_record_that_unpacks_to_gigabytes_is_not_unpacked(yard: Yard) -> None:
     yard.submit("j1")
     bomb = zlib.compress(b"[" + b" " * (65 * 1024 * 1024), 1)

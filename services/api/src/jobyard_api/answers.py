@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 from starlette.responses import Response
 
-from jobyard_api.models import Attempt, Job, Queue, Task, Worker
+from jobyard_api.models import Attempt, Job, Queue, Task, UnreadableRecord, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +68,11 @@ def task_of(record: records.TaskRecord) -> Task:
 def queue_of(info: records.QueueInfo) -> Queue:
     """One queue."""
     return Queue.model_validate(info)
+
+
+def unreadable_of(record: records.Unreadable) -> UnreadableRecord:
+    """One record that was put aside."""
+    return UnreadableRecord.model_validate(record)
 
 
 def worker_of(info: records.WorkerInfo) -> Worker:

@@ -262,6 +262,22 @@ class Queue(_Answer):
     counters: dict[str, int]
 
 
+class UnreadableRecord(_Answer):
+    """A piece of the store that stands where a job should, and cannot be read as one."""
+
+    id: str = Field(description="As it stood in the queue; what is no text is replaced")
+    queue: str
+    reason: str
+    at: datetime | None = Field(description="When it was found")
+
+
+class UnreadableRecordList(_Answer):
+    """Some of the records that were put aside, in no order."""
+
+    records: list[UnreadableRecord]
+    next_page_token: str | None = Field(description="null on the last page")
+
+
 class QueueList(_Answer):
     """All queues, by name."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Submission,
         Submitted,
         TaskRecord,
+        UnreadablePage,
         WorkerInfo,
     )
     from jobyard_api.catalogue import Catalogue
@@ -136,6 +137,10 @@ class Yard:
     async def queues(self) -> list[QueueInfo]:
         """Every queue, by name."""
         return await self._store.run(calls.queues())
+
+    async def unreadable(self, after: int) -> UnreadablePage:
+        """Some of the records that were put aside, from the place ``after`` on."""
+        return await self._store.run(calls.unreadable(after=after))
 
     async def workers(self) -> list[WorkerInfo]:
         """Every registered worker, by name."""

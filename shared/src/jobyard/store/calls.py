@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Settlement,
         Submission,
         TaskRecord,
+        UnreadablePage,
         WorkerInfo,
     )
 
@@ -203,6 +204,11 @@ def queues() -> Call[list[QueueInfo]]:
         [],
         lambda reply: sorted((reading.queue(row) for row in reply), key=lambda info: info.name),
     )
+
+
+def unreadable(*, after: int = 0, count: int = BATCH) -> Call[UnreadablePage]:
+    """About ``count`` of the records that were put aside because they cannot be read."""
+    return Call(script("unreadable"), [after, count], reading.unreadable)
 
 
 def workers() -> Call[list[WorkerInfo]]:

@@ -27,6 +27,8 @@ from jobyard.store.records import (
     JobRecord,
     QueueInfo,
     TaskRecord,
+    Unreadable,
+    UnreadablePage,
     WorkerInfo,
 )
 
@@ -180,6 +182,23 @@ def queue(row: list[Any]) -> QueueInfo:
             name.decode(errors="replace"): _whole(value) or 0
             for name, value in _mapping(row[10]).items()
         },
+    )
+
+
+def unreadable(reply: list[bytes]) -> UnreadablePage:
+    """What ``unreadable.lua`` says."""
+    cursor, *flat = reply
+    records = tuple(_put_aside(*row) for row in _mapping(flat).items())
+    return UnreadablePage(records, int(cursor) or None)
+
+
+def _put_aside(job_id: bytes, text: bytes) -> Unreadable:
+    said = _object(text.decode(errors="replace").encode())
+    return Unreadable(
+        id=job_id.decode(errors="replace"),
+        queue=str(said.get("queue", "")),
+        reason=str(said.get("reason", "")),
+        at=_time(str(said.get("at", "")).encode()),
     )
 
 

@@ -353,6 +353,24 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that was put aside: why, and when. ``id`` may be cut short, and any text."""
+
+    id: str
+    queue: str
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadablePage:
+    """Some of them, in no order; ``next`` is None on the last page."""
+
+    records: tuple[Unreadable, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueInfo:
     """Depths of one queue and its running counts. ``oldest_enqueued_at`` of what waits."""
 

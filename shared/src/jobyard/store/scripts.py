@@ -10,7 +10,8 @@ from importlib import resources
 _FLAGS = {
     **dict.fromkeys(("submit", "fire", "publish", "progress"), ""),
     **dict.fromkeys(
-        ("read", "list", "queues", "workers", "published", "journal"), "flags=no-writes"
+        ("read", "list", "queues", "workers", "published", "journal", "unreadable"),
+        "flags=no-writes",
     ),
 }
 _ALLOWED_WHEN_FULL = "flags=allow-oom"

@@ -11,6 +11,7 @@ from jobyard_api.routes import (
     jobs,
     queues,
     tasks,
+    unreadable,
     workers,
 )
 from jobyard_api.routes.classic import email, message_queue, metadata, notifications, priority
@@ -23,6 +24,7 @@ _MODULES = (
     tasks,
     queues,
     workers,
+    unreadable,
     health,
     documentation,
     dashboard,
