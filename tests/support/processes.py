@@ -64,6 +64,13 @@ class Service:
         """Whether the command itself is alive."""
         return self.process.poll() is None
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that the command itself has had (``VmHWM``)."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        [peak] = [line for line in lines if line.startswith("VmHWM")]
+        return int(peak.split()[1]) * 1024
+
     def term(self) -> None:
         """SIGTERM to the command itself."""
         self.send(signal.SIGTERM)
