@@ -9,6 +9,7 @@ import pytest
 
 from chaos.arena import RESCUE_SECONDS, Arena
 from chaos.outcomes import OUTCOMES
+from chaos.plan import EXECUTORS
 from chaos.sweep import Sweep
 from conftest import require
 from support.servers import Engine
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEED = 4
-POINTS_AN_OUTCOME = 3
-DRAWN = ("success", "failure", "retry", "cancel")
+POINTS_AN_OUTCOME = 2
+DRAWN = ("success", "failure", "retry", "cancel", "timeout")
 
 
-@pytest.fixture
-def sweep(tmp_path: Path) -> Iterator[Sweep]:
+@pytest.fixture(params=EXECUTORS)
+def sweep(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sweep]:
     require(Engine.VALKEY)
-    with Arena(tmp_path) as arena:
+    with Arena(tmp_path, executor=request.param) as arena:
         arena.start_scheduler()
         yield Sweep(arena, lanes=4)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jobyard.states import State
 from jobyard.store import calls
 from support.builders import build_submission
 from support.jobs import MODULES, submit
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from support.processes import Services
 
 JOBS = 60
+QUICK_JOBS = 600
+LONG_SECONDS = 120.0
 
 
 def fill(store: Store, *queues: str) -> None:
@@ -83,3 +87,26 @@ def test_a_high_job_overtakes_all_low_ones_but_what_runs_and_the_few_claimed_ahe
     starts = [line.job_id for line in ledger.entries() if line.event == "start"]
     overtook_late = set(starts[: starts.index(urgent)]) - before
     assert len(overtook_late) <= 12
+
+
+def test_no_quick_job_waits_for_a_long_one_while_a_slot_is_free_elsewhere(
+    services: Services, store: Store
+) -> None:
+    """What was claimed ahead of a job that turned out long goes back to whoever is free."""
+    draw = random.Random(0)
+    seconds = draw.sample([LONG_SECONDS] * 4 + [0.001] * QUICK_JOBS, QUICK_JOBS + 4)
+    ids = [(submit(store, "sleeper", {"seconds": each}), each) for each in seconds]
+    for _ in range(4):
+        services.start("jobyard-worker", JOBYARD_TASK_MODULES=MODULES, JOBYARD_CONCURRENCY=2)
+
+    finished = store.keys.registry("finished", "default")
+    wait_for(lambda: store.client.zcard(finished) == QUICK_JOBS, LONG_SECONDS)
+
+    long_ones = [job_id for job_id, each in ids if each == LONG_SECONDS]
+    assert {state_of(store, job_id) for job_id in long_ones} == {State.RUNNING}
+
+
+def state_of(store: Store, job_id: str) -> State:
+    record = store.run(calls.read(job_id))
+    assert record is not None
+    return record.state
