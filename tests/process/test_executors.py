@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobyard.store.records import Canceled, Crashed, Failed, Succeeded
+from jobyard_worker.executors.child_process import ChildProcess
 from support.executing import Executing, build_delivery, is_alive
 from support.executor_tasks import MODULE
 from support.waiting import wait_for
@@ -203,6 +204,26 @@ def test_a_task_that_looks_ends_at_its_timeout(executing: Executing, started: Pa
     settlement = executing.run("look_and_wait", {"started": str(started)}, timeout_seconds=1)
 
     assert error_of(settlement, Failed).type == "jobyard.errors.JobTimeoutError"
+
+
+def test_a_machine_without_a_free_process_costs_an_isolated_job_time_only(
+    own: list[Executing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobyard_worker.executors.nursery._NO_PROCESS_SECONDS", 0.01)
+    failures = [OSError("no process"), OSError("no memory")]
+
+    def start_at_last(*args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return ChildProcess(*args)
+
+    monkeypatch.setattr("jobyard_worker.executors.nursery.ChildProcess", start_at_last)
+    own.append(Executing("thread", concurrency=1))
+
+    settlement = own[0].run("quick", suspect=True)
+
+    result_of(settlement)
+    assert failures == []
 
 
 def test_a_coroutine_that_cancels_itself_has_failed(executing: Executing) -> None:

@@ -15,7 +15,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobyard.errors import JobTimeoutError
+from jobyard.errors import JobCanceledError, JobTimeoutError
 from jobyard.observability.logging import get_logger
 from jobyard.store.records import ErrorInfo
 from jobyard_worker.executors.child_process import LOOK_SECONDS, ChildProcess
@@ -38,6 +38,8 @@ _MUTE_SECONDS = 1.0
 """A child that closed its pipe and lives on for longer is of no use."""
 _START_SECONDS = 60.0
 """For the imports of a child; a machine that is busy with other starts needs many of them."""
+_NO_PROCESS_SECONDS = 1.0
+"""After a fork that failed (a limit of processes, no memory) the next is tried so much later."""
 _STUCK_SECONDS = 0.02
 """A job that runs for longer gives up what its child has in hand behind it."""
 
@@ -52,6 +54,7 @@ class Nursery:
         self._kill_seconds = kill_seconds
         self._report = report
         self._newcomers: deque[tuple[Delivery, Ended]] = deque()
+        self._raise_at = 0.0
         self._feed: Callable[[], float] = lambda: math.inf
         self._put_back: Callable[[list[Delivery]], object] = bool
         self._start_failed: Callable[[], object] = bool
@@ -105,14 +108,14 @@ class Nursery:
     # ---------------------------------------------------------------- what executors ask for
 
     def raise_child(self, ended: Ended, single: Delivery | None = None) -> bool:
-        """Starts a child; False when no process is to be had."""
+        """Starts a child; False when no process is to be had: a single one is tried again."""
         try:
             child = ChildProcess(ended, time.monotonic(), single)
         except (OSError, subprocess.SubprocessError) as error:
             _log.warning("child.not_started", reason=str(error))
             if single is not None:
-                now = time.monotonic()
-                ended(single, ending_of(error, now, now))
+                self._newcomers.appendleft((single, ended))
+                self._raise_at = time.monotonic() + _NO_PROCESS_SECONDS
             return False
         self.children.append(child)
         self._selector.register(child.outlet, selectors.EVENT_READ, partial(self._hear, child))
@@ -157,14 +160,22 @@ class Nursery:
     def _turn(self, events: list[Callable[[], object]]) -> None:
         for event in events:
             event()
-        while self._newcomers:
-            delivery, ended = self._newcomers.popleft()
-            self.raise_child(ended, delivery)
         now = time.monotonic()
+        self._raise_newcomers(now)
         for child in tuple(self.children):
             self._look_after(child, now)
-        soonest = min([self._feed(), *map(_next_event, self.children)])
+        next_raise = self._raise_at if self._newcomers else math.inf
+        soonest = min([self._feed(), next_raise, *map(_next_event, self.children)])
         self._patience = None if soonest == math.inf else max(0.0, soonest - time.monotonic())
+
+    def _raise_newcomers(self, now: float) -> None:
+        """Unless the machine had no process for one just now, which is not the job's fault."""
+        while self._newcomers and now >= self._raise_at:
+            delivery, ended = self._newcomers.popleft()
+            if delivery.is_canceled or delivery.is_orphaned:
+                ended(delivery, ending_of(JobCanceledError("canceled before it started"), now, now))
+            else:
+                self.raise_child(ended, delivery)
 
     def _hear(self, child: ChildProcess) -> None:
         for message in child.listen():
