@@ -58,6 +58,16 @@ def test_sentinels_are_asked_for_the_master() -> None:
     assert sentinels[0]["password"] == "other"
 
 
+@pytest.mark.parametrize("door", [connect, connect_async])
+def test_a_sentinel_that_is_gone_is_asked_once_and_briefly(door: Any) -> None:
+    pool: Any = door(Settings.load(redis_url="redis+sentinel://one,two/yard")).connection_pool
+
+    for client in pool.sentinel_manager.sentinels:
+        found = client.connection_pool.connection_kwargs
+        assert found["retry"].get_retries() == 0
+        assert found["socket_timeout"] == found["socket_connect_timeout"] == 2.0
+
+
 @pytest.mark.parametrize(
     "url", ["http://host", "host:6379", "redis+sentinel://host", "redis://host:port/0"]
 )

@@ -119,6 +119,9 @@ def _sentinel(module: Any, settings: Settings, options: dict[str, Any]) -> Any:
             "username": query.get("sentinel_username"),
             "password": query.get("sentinel_password"),
             "socket_timeout": options["socket_connect_timeout"],
+            "socket_connect_timeout": options["socket_connect_timeout"],
+            # One that is gone costs the call that asks it no more than this: the next one answers.
+            "retry": module.retry.Retry(NoBackoff(), 0),
             **tls,
         },
         username=unquote(user) or None,
