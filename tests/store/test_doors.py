@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,8 +15,8 @@ from jobyard.settings import Settings
 from jobyard.store import Store, calls
 from jobyard.store.records import SubmitStatus
 from support.builders import build_nonce, build_settlement, build_submission, build_task_record
-from support.servers import Engine, StoreServer, binary_of, free_port
-from support.waiting import wait_for
+from support.sentinel import sentinel, sentinel_url
+from support.servers import Engine, StoreServer, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +71,7 @@ def test_tls_with_a_private_authority(engine: Engine, tmp_path: Path) -> None:
 
 def test_sentinel_names_the_primary(server: StoreServer, tmp_path: Path) -> None:
     with sentinel(server, tmp_path) as port:
-        with open_store(f"redis+sentinel://127.0.0.1:{port}/yard/0") as store:
+        with open_store(sentinel_url(port)) as store:
             run_every_call(store)
         with server.client() as client:
             assert client.exists(store.keys.queue("default"))
@@ -83,7 +80,7 @@ def test_sentinel_names_the_primary(server: StoreServer, tmp_path: Path) -> None
 def test_an_answer_that_comes_late_is_nobody_elses(server: StoreServer, tmp_path: Path) -> None:
     """Behind Sentinel the client keeps a connection whose answer it has given up."""
     with sentinel(server, tmp_path) as port, server.client() as client:
-        url = f"redis+sentinel://127.0.0.1:{port}/yard/0"
+        url = sentinel_url(port)
         with open_store(url, redis_timeout_seconds=BRIEF_SECONDS) as store:
             store.run(calls.queues())
             client.client_pause(60_000, all=False)
@@ -144,29 +141,3 @@ def tls_server(engine: Engine, options: dict[str, str]) -> Iterator[StoreServer]
                 pytest.skip(f"this build of {engine} has no TLS")
             raise
         yield server
-
-
-@contextmanager
-def sentinel(server: StoreServer, directory: Path) -> Iterator[int]:
-    binary, port = binary_of(server.engine), free_port()
-    assert binary is not None
-    config = directory / "sentinel.conf"
-    config.write_text(f"port {port}\nsentinel monitor yard 127.0.0.1 {server.port} 1\n")
-    with (directory / "sentinel.log").open("wb") as log:
-        process = subprocess.Popen(
-            [binary, config, "--sentinel"], stdout=log, stderr=log, cwd=directory
-        )
-    try:
-        with redis.Redis(port=port) as client:
-            wait_for(lambda: knows_primary(client))
-        yield port
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def knows_primary(client: redis.Redis) -> bool:
-    try:
-        return client.sentinel_get_master_addr_by_name("yard") is not None
-    except redis.RedisError:
-        return False

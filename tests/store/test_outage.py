@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +71,21 @@ def test_a_replica_that_is_read_only_is_unavailable(durable_server: StoreServer)
         client.config_set("replica-serve-stale-data", "yes")
 
         both_say(settings, a_submission(), StoreUnavailableError)
+
+
+def test_who_waits_at_a_server_that_is_demoted_hears_that_it_is_unavailable(
+    durable_server: StoreServer,
+) -> None:
+    settings = settings_for(durable_server.url)
+    store = Store(connect(settings), settings.keys)
+    with durable_server.client() as client, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(store.listen, ["default"])
+        wait_for(lambda: any(each["flags"] == "b" for each in client.client_list()))
+        client.replicaof("127.0.0.1", 1)
+
+        with pytest.raises(StoreUnavailableError, match="UNBLOCKED"):
+            waiting.result()
+    store.close()
 
 
 def test_a_replica_that_lost_its_primary_is_unavailable(durable_server: StoreServer) -> None:

@@ -11,7 +11,7 @@ from redis import exceptions
 
 from jobyard.connection import BLOCK_SECONDS
 from jobyard.errors import StoreDataError, StoreUnavailableError
-from jobyard.store.lines import AsyncLines, Lines
+from jobyard.store.lines import AsyncLines, Lines, code_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -138,7 +138,7 @@ class AsyncStore:
 
 _WAIT_CODES = frozenset({
     "READONLY", "OOM", "LOADING", "MISCONF", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "WRONGPASS",
-    "NOPERM", "BUSY", "TRYAGAIN", "CLUSTERDOWN",
+    "NOPERM", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED",
 })  # fmt: skip
 """Answers of a server that is there but cannot serve: wait, do not exit (windows W12, W13)."""
 
@@ -154,12 +154,6 @@ def translate(error: exceptions.RedisError) -> Exception:
         return StoreUnavailableError(f"The store does not answer: {message}")
     if any(code in message for code in ("YARDTYPE", "WRONGTYPE")):
         return StoreDataError(message)
-    if _code(error) in _WAIT_CODES:
-        return StoreUnavailableError(f"The store refuses: {_code(error)} {message}")
+    if code_of(error) in _WAIT_CODES:
+        return StoreUnavailableError(f"The store refuses: {code_of(error)} {message}")
     return error
-
-
-def _code(error: exceptions.RedisError) -> str:
-    """The first word of the server's answer; the client cuts it off the ones that it knows."""
-    code: str | None = getattr(error, "status_code", None)
-    return code or str(error).partition(" ")[0]

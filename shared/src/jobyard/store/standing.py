@@ -11,6 +11,7 @@ from redis import exceptions
 from jobyard.connection import BLOCK_SECONDS, socket_of
 from jobyard.errors import StoreUnavailableError
 from jobyard.store.front import translate
+from jobyard.store.lines import reach
 
 if TYPE_CHECKING:
     import socket
@@ -62,6 +63,7 @@ class StandingCall(Generic[T]):
         evaluate: Any = ("EVALSHA", call.script.sha, 0, *call.arguments(self._prefix))
         try:
             connection = self._connection = self._connection or self._pool.get_connection()
+            reach(connection, self._pool)
             connection.send_packed_command([self._wait + pack_command(evaluate)])
         except exceptions.RedisError as error:
             raise translate(error) from error
