@@ -291,6 +291,22 @@ GUARDS = (
         ["READONLY"],
     ),
     Guard(
+        "what the store holds for a worker that does not know it is given back",
+        [_worker("loop", "            self._take_stock()\n", "")],
+        ["tests/process/test_worker_outage.py"],
+    ),
+    Guard(
+        "a line that is closed asks for the primary before it connects",
+        [
+            Patch(
+                "jobyard/store/lines.py",
+                "    if socket_of(line) is None:\n        line.connect()\n",
+                "",
+            )
+        ],
+        ["tests/store/test_failover.py"],
+    ),
+    Guard(
         "what works a full store off is not refused",
         [
             Patch(

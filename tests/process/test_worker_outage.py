@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from conftest import require, service_environment
 from jobyard.connection import connect
 from jobyard.settings import Settings
 from jobyard.states import State
 from jobyard.store import Store
 from support.jobs import MODULES, ended, submit
-from support.processes import Services
+from support.processes import Service, Services
+from support.servers import StoreServer
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -19,18 +22,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.ledger import Ledger
-    from support.processes import Service
-    from support.servers import StoreServer
+    from support.servers import Engine
 
 pytestmark = pytest.mark.both_engines
 
 
-@pytest.fixture
-def durable_store(durable_server: StoreServer) -> Iterator[Store]:
-    settings = Settings.load(redis_url=durable_server.url, _env_file=None)
+@contextmanager
+def open_store(server: StoreServer) -> Iterator[Store]:
+    settings = Settings.load(redis_url=server.url, _env_file=None)
     store = Store(connect(settings), settings.keys)
     yield store
     store.close()
+
+
+@pytest.fixture
+def durable_store(durable_server: StoreServer) -> Iterator[Store]:
+    with open_store(durable_server) as store:
+        yield store
 
 
 @pytest.fixture
@@ -122,3 +130,25 @@ def test_a_store_that_does_not_answer_holds_no_worker_past_its_grace(
     assert worker.wait(20) == 0, "the store's timeout alone is longer"
     durable_server.resume()
     wait_for(lambda: not worker.children())
+
+
+def test_a_job_whose_end_the_store_has_forgotten_runs_again(
+    engine: Engine, ledger: Ledger, tmp_path: Path
+) -> None:
+    """As after a failover that cost the last writes: what is left is a job in hand of a worker
+    that lives, renews its lease, and knows nothing of it."""
+    require(engine)
+    with StoreServer(engine) as server, server.client() as client, open_store(server) as store:
+        env = {"JOBYARD_LEASE_SECONDS": "5", **service_environment(server.url, ledger)}
+        with Service("jobyard-worker", env, tmp_path) as worker:
+            worker.wait_for_log("worker.started")
+            job_id = submit(store, "sleeper", {"seconds": 1})
+            wait_for(lambda: job_id in ledger.started())
+            client.save()
+            assert ended(store, job_id).state is State.SUCCEEDED
+
+            server.restart()
+
+            wait_for(lambda: len(ledger.runs()[job_id]) == 2, message=worker.log)
+            assert ended(store, job_id).state is State.SUCCEEDED
+            worker.wait_for_log("jobs.forgotten")

@@ -15,6 +15,7 @@ from jobyard_worker.progress import Progress
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settings import WorkerSettings
 from jobyard_worker.settler import Settler
+from jobyard_worker.stocktaker import Stocktaker
 from jobyard_worker.stop import Stop
 from jobyard_worker.turns import Turns
 from jobyard_worker.wake import Wake
@@ -130,6 +131,7 @@ def build_loop(store: ToldStore, slots: Slots, concurrency: int) -> Loop:
         releaser=Releaser(link),
         progress=Progress(link, wake),
         keeping=cast("Keeping", StillKeeping()),
+        stocktaker=Stocktaker(link, every_seconds=60.0),
     )
     settings = WorkerSettings.load(concurrency=concurrency, grace_seconds=4, _env_file=None)
     return Loop(parts, settings, lambda: "w1")

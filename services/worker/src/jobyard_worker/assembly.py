@@ -17,6 +17,7 @@ from jobyard_worker.releaser import Releaser
 from jobyard_worker.rqjobs.peeker import Peekers
 from jobyard_worker.settler import Settler
 from jobyard_worker.standing import StandingClaim
+from jobyard_worker.stocktaker import Stocktaker
 from jobyard_worker.turns import Turns
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def assemble(  # noqa: PLR0917 - the parts
         releaser=Releaser(link),
         progress=progress,
         keeping=keeping,
+        stocktaker=Stocktaker(link, every_seconds=settings.lease_seconds),
     )
 
 

@@ -66,6 +66,11 @@ class Claimer:
         """Whether a claim was sent whose reply is not known, and does not come any more."""
         return self._asked is not None and not self._is_listening
 
+    @property
+    def nonce(self) -> str:
+        """Of the claim under way; the tokens of its jobs begin with it. Empty if there is none."""
+        return self._asked[0] if self._asked else ""
+
     def claim(self, worker: str, limit: int) -> Claim:
         """Up to ``limit`` jobs.
 

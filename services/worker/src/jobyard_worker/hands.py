@@ -22,6 +22,10 @@ class Hands:
         """How many."""
         return len(self._by_token)
 
+    def tokens(self) -> set[str]:
+        """Of all of them."""
+        return set(self._by_token)
+
     def take(self, jobs: Iterable[Claimed]) -> list[Delivery]:
         """Takes claimed jobs that are not in hand yet: a repeated claim brings them again."""
         new = [Delivery(job) for job in jobs if job.token not in self._by_token]

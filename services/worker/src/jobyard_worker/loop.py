@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jobyard_worker.releaser import Releaser
     from jobyard_worker.settings import WorkerSettings
     from jobyard_worker.settler import Settler
+    from jobyard_worker.stocktaker import Stocktaker
     from jobyard_worker.wake import Wake
 
 _log = get_logger(__name__)
@@ -56,6 +57,7 @@ class Parts:
     releaser: Releaser
     progress: Progress
     keeping: Keeping
+    stocktaker: Stocktaker
 
 
 class Loop:
@@ -130,6 +132,7 @@ class Loop:
             self._give_back_unanswered()
         else:
             self._give_back_late_starters()
+            self._take_stock()
             self._claim()
 
     def _patience(self) -> float:
@@ -264,6 +267,13 @@ class Loop:
             self._parts.settler.flush(self._worker)
         else:
             self._parts.progress.flush_when_due()
+
+    def _take_stock(self) -> None:
+        """After a flush: the releaser has nothing, so this is all that may be in hand."""
+        parts = self._parts
+        if parts.stocktaker.is_due:
+            known = self._hands.tokens() | parts.settler.tokens()
+            parts.stocktaker.compare(self._worker, known, parts.claimer.nonce)
 
     # ---------------------------------------------------------------- lease and keeper
 

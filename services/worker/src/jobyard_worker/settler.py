@@ -58,6 +58,11 @@ class Settler:
         """Outcomes that the store has not confirmed."""
         return len(self._waiting)
 
+    def tokens(self) -> set[str]:
+        """Of all that the store has not confirmed, or has refused."""
+        refused = [ended for _, ended in list(self._refused)]  # the settler's thread adds to it
+        return {delivery.job.token for delivery, _ in (*self._waiting, *refused)}
+
     @property
     def has_news(self) -> bool:
         """Whether ``flush`` would get something done."""

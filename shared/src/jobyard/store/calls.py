@@ -135,6 +135,11 @@ def release(
     return Call(script("release"), sent, _settled)
 
 
+def held(worker: str) -> Call[list[tuple[str, str]]]:
+    """All that the store counts as in the hands of a worker, as ``(id, token)``."""
+    return Call(script("held"), [worker], lambda reply: [reading.delivery(each) for each in reply])
+
+
 def reap(*, lease_seconds: float, limit: int = BATCH) -> Call[Reaped]:
     """Gives back what workers with an expired lease held."""
     return Call(script("reap"), [limit, round(lease_seconds * 1000), ""], _reaped)
