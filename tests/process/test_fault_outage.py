@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from conftest import service_environment
 from jobyard.connection import connect
 from jobyard.settings import Settings
 from jobyard.store import Store, calls
+from support.load import Load
 from support.processes import Services
 from support.rest import Rest
 from support.waiting import wait_for
@@ -53,7 +53,7 @@ def test_nothing_acknowledged_is_lost_while_the_store_is_away(
     lease = {"JOBYARD_LEASE_SECONDS": LEASE_SECONDS}
     scheduler = durable_services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false", **lease)
     workers = [durable_services.start("jobyard-worker", JOBYARD_QUEUES="q", **lease) for _ in "ab"]
-    with Rest(durable_services) as rest, Load(rest) as load:
+    with Rest(durable_services) as rest, Load(rest, JOB_SECONDS) as load:
         rest.wait_for_task("sleeper")
         wait_for(lambda: len(load.acknowledged) >= 100 and ledger.ended(), 30)
 
@@ -88,38 +88,6 @@ def test_nothing_acknowledged_is_lost_while_the_store_is_away(
     figure("answers 503 with Retry-After meanwhile", len(load.refusals))
     figure("jobs run twice", len(ledger.repeated()))
     figure("seconds from the store's return to 100 more acknowledged jobs", recovered)
-
-
-class Load:
-    """Submits one job after the other from a thread and keeps every answer."""
-
-    def __init__(self, rest: Rest) -> None:
-        self.url = f"http://127.0.0.1:{rest.port}/v1/jobs"
-        self.acknowledged: list[str] = []
-        self.refusals: list[httpx.Response] = []
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self._submit)
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        self.ending.set()
-        self.thread.join()
-
-    def _submit(self) -> None:
-        job = {"task": "sleeper", "queue": "q", "payload": {"seconds": JOB_SECONDS}}
-        with httpx.Client(timeout=30) as http:
-            while not self.ending.wait(0.01):
-                reply = http.post(self.url, json=job)
-                if reply.status_code == 201:
-                    self.acknowledged.append(reply.json()["id"])
-                elif reply.status_code != 422:  # before the workers published the task
-                    self.refusals.append(reply)
 
 
 def time_away(seconds: float) -> None:
