@@ -125,6 +125,20 @@ class Settings(BaseSettings):
             raise ConfigurationError(_explain(cls, error)) from None
 
 
+class MetricsSettings(Settings):
+    """For the services that show metrics; each adds ``metrics_port``, a port of its own.
+
+    The host is this machine's own, as the API's: the metrics name tasks and queues, and nobody
+    signs in to read them.
+    """
+
+    metrics_host: str = Field(
+        "127.0.0.1",
+        validation_alias=env("JOBYARD_METRICS_HOST"),
+        description="address that shows metrics, to whoever reaches it; in a pod 0.0.0.0",
+    )
+
+
 def help_of(settings: type[Settings]) -> str:
     """One line a setting for a command's ``--help``: its variable, meaning and default."""
     lines = ["settings (environment variables or .env):"]

@@ -1,1 +1,1 @@
-"""What Jobyard's processes say about themselves: logs, later metrics, traces and health."""
+"""What Jobyard's processes say about themselves: logs and metrics, later traces and health."""
