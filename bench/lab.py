@@ -141,6 +141,7 @@ class Lab:
             "JOBYARD_REDIS_URL": self.server.url,
             "JOBYARD_TASK_MODULES": "bench_tasks",
             "JOBYARD_QUEUES": QUEUE,
+            "JOBYARD_METRICS_PORT": "0",
         }
 
 

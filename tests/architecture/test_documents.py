@@ -12,12 +12,14 @@ import pytest
 import jobyard
 from chaos.faults import FAULTS
 from jobyard.keys import Keys
+from jobyard.observability.metrics import SCHEDULER, WORKER, Metric
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 SCRIPTS = sorted((ROOT / "shared/src/jobyard/store/lua").glob("*.lua"))
 GUARANTEES = (ROOT / "docs/guarantees.md").read_text()
+METRICS = (ROOT / "docs/metrics.md").read_text()
 PROOF = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
 SCENARIO = re.compile(r"chaos: `([^`]+)`")
 GENERAL = {"registry", "yard"}
@@ -51,6 +53,20 @@ def test_every_key_of_the_scripts_has_a_row_and_a_function() -> None:
     assert {name for name in names if f'self.yard("{name}"' not in functions} == set()
     documented = {kind.split(":")[1] for kind in documented_kinds() if kind.startswith("yard:")}
     assert names <= documented
+
+
+@pytest.mark.parametrize("metric", [*WORKER, *SCHEDULER], ids=lambda metric: metric.name)
+def test_every_metric_has_a_row_with_its_type_and_labels(metric: Metric) -> None:
+    labels = " ".join(f"`{label}`" for label in metric.labels)
+    row = f"| `{metric.name}` | {metric.kind} | {labels} |".replace("|  |", "| |")
+
+    assert row in METRICS
+
+
+def test_no_metric_is_documented_that_is_not_there() -> None:
+    names = {metric.name for metric in (*WORKER, *SCHEDULER)}
+
+    assert set(re.findall(r"^\| `(jobyard_\w+)`", METRICS, re.MULTILINE)) == names
 
 
 @pytest.mark.parametrize("name", jobyard.__all__)

@@ -12,6 +12,7 @@ from jobyard.errors import StoreDataError, StoreUnavailableError
 from jobyard.store.records import Claim, Settled, Succeeded
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.delivery import Delivery
+from jobyard_worker.job_metrics import JobMetrics
 from jobyard_worker.link import Link
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settler import Settler
@@ -190,7 +191,7 @@ def test_a_claim_that_was_recalled_is_closed_under_its_name() -> None:
 
 def test_outcomes_wait_while_the_store_is_away() -> None:
     store = ScriptedStore(away, settle_all)
-    settler = Settler(link_of(store), Wake())
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
     settler.add([ended("a"), ended("b")])
 
     with pytest.raises(StoreUnavailableError):
@@ -205,7 +206,7 @@ def test_outcomes_wait_while_the_store_is_away() -> None:
 
 def test_a_refused_outcome_does_not_hold_the_others() -> None:
     store = ScriptedStore(refuse, settle_all, refuse, settle_all)
-    settler = Settler(link_of(store), Wake())
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
     settler.add([ended("a"), ended("bad"), ended("c")])
 
     flush_all(settler)
@@ -219,7 +220,7 @@ def test_a_refused_outcome_is_stored_once_the_store_takes_it(
 ) -> None:
     monkeypatch.setattr("jobyard_worker.settler._REFUSED_SECONDS", 0.0)
     store = ScriptedStore(refuse, refuse, settle_all)
-    settler = Settler(link_of(store), Wake())
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
     settler.add([ended("a")])
 
     def has_been_sent(times: int) -> bool:
@@ -233,9 +234,26 @@ def test_a_refused_outcome_is_stored_once_the_store_takes_it(
     assert not store.answers
 
 
+def test_what_became_of_a_batch_is_counted_when_the_store_has_answered() -> None:
+    store = ScriptedStore(away, lambda _: [Settled.DONE, Settled.STALE])
+    metrics = JobMetrics(())
+    settler = Settler(link_of(store), Wake(), metrics)
+    settler.add([ended("a"), ended("b")])
+    completed, *_, refused = metrics.sources
+
+    with pytest.raises(StoreUnavailableError):
+        flush_all(settler)
+    before = completed.read()
+    flush_all(settler)
+
+    assert before == {}
+    assert completed.read() == {("q", "other", "succeeded"): 1}
+    assert refused.read() == {("stale",): 1, ("vanished",): 0}
+
+
 def test_batches_are_bounded_in_number_and_in_bytes() -> None:
     store = ScriptedStore(*[settle_all] * 5)
-    settler = Settler(link_of(store), Wake())
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
     settler.add([ended(str(number)) for number in range(150)])
     settler.add([ended(f"large-{number}", b"1" * 3_000_000) for number in range(2)])
 
@@ -253,7 +271,7 @@ def test_one_batch_is_under_way_at_a_time() -> None:
         return settle_all(sent)
 
     store = ScriptedStore(answer_late, settle_all)
-    settler = Settler(link_of(store), Wake())
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
     settler.add([ended("a")])
     settler.flush("w")
     settler.add([ended("b")])
@@ -270,7 +288,7 @@ def test_one_batch_is_under_way_at_a_time() -> None:
 
 def test_what_jobs_enqueued_counts_towards_the_size_of_a_batch() -> None:
     store = ScriptedStore(*[settle_all] * 3)
-    settler = Settler(link_of(store), Wake())
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
     children = tuple(build_submission() for _ in range(60))
     for token in "abc":
         delivery, settlement = ended(token)
@@ -284,7 +302,7 @@ def test_what_jobs_enqueued_counts_towards_the_size_of_a_batch() -> None:
 def test_a_lost_lease_forgets_what_is_under_way() -> None:
     is_answered = threading.Event()
     store = ScriptedStore(lambda _: is_answered.wait(10) and away(_), settle_all)
-    settler = Settler(link_of(store), Wake())
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
     settler.add([ended("stale")])
     settler.flush("w1")
 

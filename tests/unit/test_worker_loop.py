@@ -9,6 +9,7 @@ from jobyard.errors import StoreUnavailableError
 from jobyard.store.records import Claim, Reaped, Settled, Succeeded
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.executors.thread import ThreadExecutor
+from jobyard_worker.job_metrics import JobMetrics
 from jobyard_worker.link import Link
 from jobyard_worker.loop import Loop, Parts
 from jobyard_worker.progress import Progress
@@ -127,7 +128,7 @@ def build_loop(store: ToldStore, slots: Slots, concurrency: int) -> Loop:
         link=link,
         claimer=Claimer(link, Turns(["q"]), EagerEars()),
         executor=executor,
-        settler=Settler(link, wake),
+        settler=Settler(link, wake, JobMetrics(())),
         releaser=Releaser(link),
         progress=Progress(link, wake),
         keeping=cast("Keeping", StillKeeping()),

@@ -83,6 +83,7 @@ def _environment(settings: UpSettings) -> dict[str, str]:
         "JOBYARD_API_HOST": settings.api_host,
         "JOBYARD_API_PORT": str(settings.api_port),
         "JOBYARD_GRACE_SECONDS": f"{settings.grace_seconds:g}",
+        "JOBYARD_METRICS_PORT": "0",  # several processes cannot share one; the log names theirs
         "PYTHONUNBUFFERED": "1",
     }
     return {"JOBYARD_LOG_FORMAT": "console", **os.environ, **given}

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
+from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.logging import configure_logging
+from jobyard.observability.metrics import SCHEDULER_LAST_TICK, STOCK_WORKERS, Gauge, Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
 from jobyard_scheduler.attended import AttendedStore
@@ -30,6 +32,8 @@ from jobyard_scheduler.timing import Every
 if TYPE_CHECKING:
     from types import FrameType
 
+    from jobyard.observability.metrics import Values
+
 STOP_SECONDS = 6.0
 """A little more than one call to a store that does not answer may take."""
 POLL_SECONDS = 0.1
@@ -38,20 +42,22 @@ POLL_SECONDS = 0.1
 def main() -> None:
     """Runs the scheduler until SIGTERM or SIGINT."""
     _read_arguments()
-    stopping = _StopFlag()
+    stopping, stock_workers = _StopFlag(), Gauge(STOCK_WORKERS)
     try:
         settings = SchedulerSettings.load()
-        scheduler = build(settings)
+        scheduler = build(settings, stock_workers)
     except ConfigurationError as error:
         line = " ".join(str(error).split())
         sys.stderr.write(f"jobyard-scheduler: {line}\n")
         sys.exit(2)
     configure_logging("scheduler", settings)
-    _run(scheduler, stopping)
+    ticks = Reading(SCHEDULER_LAST_TICK, lambda: _last_ticks(scheduler))
+    with metrics_served(settings.metrics_host, settings.metrics_port, (stock_workers, ticks)):
+        _run(scheduler, stopping)
 
 
-def build(settings: SchedulerSettings) -> Scheduler:
-    """A scheduler with all its loops; opens no connection yet.
+def build(settings: SchedulerSettings, stock_workers: Gauge) -> Scheduler:
+    """A scheduler with all its loops; opens no connection yet. ``stock_workers`` counts RQ's own.
 
     Raises:
         ConfigurationError: The store's URL or the schedules' file is wrong.
@@ -63,7 +69,7 @@ def build(settings: SchedulerSettings) -> Scheduler:
             Reaper(store, settings.lease_seconds),
             Ticker(store, schedules_of(settings), _now),
             Pruner(store),
-            Watcher(store),
+            Watcher(store, stock_workers),
         ]
     )
 
@@ -86,6 +92,11 @@ _NOTIFICATION = Schedule(
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _last_ticks(scheduler: Scheduler) -> Values:
+    ticks = scheduler.last_ticks()
+    return {(loop,): tick_at for loop, tick_at in ticks.items() if tick_at is not None}
 
 
 class _StopFlag:

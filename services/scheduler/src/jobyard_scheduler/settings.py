@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jobyard.settings import Settings, env
+from jobyard.settings import MetricsSettings, env
 
 
-class SchedulerSettings(Settings):
+class SchedulerSettings(MetricsSettings):
     """What ``jobyard-scheduler`` reads from the environment."""
 
     schedules_file: Path | None = Field(
@@ -21,4 +21,11 @@ class SchedulerSettings(Settings):
         True,
         validation_alias=env("JOBYARD_NOTIFICATIONS"),
         description="the built-in notification every 30 s",
+    )
+    metrics_port: int = Field(
+        9402,
+        ge=0,
+        le=65535,
+        validation_alias=env("JOBYARD_METRICS_PORT"),
+        description="port of GET /metrics; 0 for any free one, which the log names",
     )

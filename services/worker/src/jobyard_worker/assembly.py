@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jobyard.registry import Registry
     from jobyard.store import Store
     from jobyard_worker.executors import Executor
+    from jobyard_worker.job_metrics import JobMetrics
     from jobyard_worker.keeping import Keeping
     from jobyard_worker.rqjobs.rider import Rider
     from jobyard_worker.settings import WorkerSettings
@@ -37,6 +38,7 @@ def assemble(  # noqa: PLR0917 - the parts
     keeping: Keeping,
     wake: Wake,
     rider: Rider,
+    metrics: JobMetrics,
     *,
     peeks: bool = False,
 ) -> Parts:
@@ -62,7 +64,7 @@ def assemble(  # noqa: PLR0917 - the parts
         link=link,
         claimer=Claimer(link, turns, ears),
         executor=executor,
-        settler=Settler(link, wake),
+        settler=Settler(link, wake, metrics),
         releaser=Releaser(link),
         progress=progress,
         keeping=keeping,

@@ -30,6 +30,8 @@ class Link:
         self._backoff = Backoff(random.random)
         self._away_since: float | None = None
         self._next_try = 0.0
+        self.failures = 0
+        """How often it did not answer."""
 
     def run(self, call: Call[T]) -> T:
         """As ``Store.run``; notes whether the store answered.
@@ -63,6 +65,7 @@ class Link:
 
     def note_away(self, error: Exception) -> None:
         """The store did not answer; one line says so, however often it is tried."""
+        self.failures += 1
         if self._away_since is None:
             self._away_since = time.monotonic()
             _log.warning("store.away", reason=str(error))

@@ -95,6 +95,11 @@ class Loop:
         """Whether slots still run what was given back: the process must not live on."""
         return self._parts.executor.unfinished > 0
 
+    @property
+    def busy_slots(self) -> int:
+        """Slots that run a job: never what was claimed ahead."""
+        return min(self._parts.executor.unfinished, self._settings.concurrency)
+
     def run(self) -> None:
         """Joins, works, and leaves nothing in hand."""
         while not self._is_over():
@@ -111,7 +116,7 @@ class Loop:
     # ---------------------------------------------------------------- one turn
 
     def _turn(self) -> None:
-        self._parts.keeping.beat(self._busy_slots())
+        self._parts.keeping.beat(self.busy_slots)
         self._collect()
         self._read_mail()
         self._stop_when_asked()
@@ -222,10 +227,6 @@ class Loop:
     def _has_free_slot(self) -> bool:
         return self._parts.executor.unfinished < self._settings.concurrency
 
-    def _busy_slots(self) -> int:
-        """Slots that run a job: never what was claimed ahead."""
-        return min(self._parts.executor.unfinished, self._settings.concurrency)
-
     def _give_back_late_starters(self) -> None:
         """What was claimed ahead waits behind jobs that turned out long; others may be idle."""
         if self._seconds_to_late_start() <= 0:
@@ -296,7 +297,7 @@ class Loop:
         """A keeper needs a moment to start; until it has renewed the loop does so by itself."""
         self._parts.keeping.tend()
         if self._parts.keeping.leaves_renewing():
-            lease_seconds, busy = self._settings.lease_seconds, self._busy_slots()
+            lease_seconds, busy = self._settings.lease_seconds, self.busy_slots
             self._parts.link.run(calls.renew(self._worker, lease_seconds=lease_seconds, busy=busy))
 
     def _read_mail(self) -> None:

@@ -16,7 +16,7 @@ from jobyard.errors import (
     UnreadableJobError,
 )
 from jobyard.retry import Failure, RetryPolicy, class_name, class_names
-from jobyard.store.records import Canceled, Crashed, ErrorInfo, Failed, Retrying
+from jobyard.store.records import Canceled, Crashed, ErrorInfo, Failed, Retrying, RQEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,6 +133,13 @@ def settlement_of(
             if delay is None:
                 return Failed(**facts, error=ending.error)
             return Retrying(**facts, error=ending.error, delay_seconds=delay)
+
+
+def outcome_of(settlement: Settlement) -> str:
+    """Its word in logs and metrics, one of a closed set."""
+    if isinstance(settlement, RQEnded):
+        return settlement.kind
+    return type(settlement).__name__.lower()
 
 
 class _Facts(TypedDict):

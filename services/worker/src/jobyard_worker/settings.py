@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from jobyard.queues import check_name
-from jobyard.settings import Names, Settings, env, queue_list
+from jobyard.settings import MetricsSettings, Names, env, queue_list
 
 if TYPE_CHECKING:
     from jobyard.registry import Registry
@@ -35,7 +35,7 @@ def _weight(text: str) -> tuple[str, float]:
     return check_name(name.strip(), "queue"), number
 
 
-class WorkerSettings(Settings):
+class WorkerSettings(MetricsSettings):
     """Settings of ``jobyard-worker``; times in seconds."""
 
     queues: Names = Field(
@@ -105,6 +105,13 @@ class WorkerSettings(Settings):
         ge=1,
         validation_alias=env("JOBYARD_CRASH_BUDGET"),
         description="deaths of its own child after which a job is a dead letter",
+    )
+    metrics_port: int = Field(
+        9401,
+        ge=0,
+        le=65535,
+        validation_alias=env("JOBYARD_METRICS_PORT"),
+        description="port of GET /metrics; 0 for any free one, which the log names",
     )
 
     rq_functions: Names = Field(

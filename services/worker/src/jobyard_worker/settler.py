@@ -12,6 +12,7 @@ from jobyard.errors import StoreUnavailableError
 from jobyard.observability.logging import get_logger, lines_together
 from jobyard.store import calls
 from jobyard.store.records import RQEnded, Settled, Succeeded
+from jobyard_worker.outcome import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from jobyard.store.calls import Call
     from jobyard.store.records import Settlement
     from jobyard_worker.delivery import Delivery
+    from jobyard_worker.job_metrics import JobMetrics
     from jobyard_worker.link import Link
     from jobyard_worker.wake import Wake
 
@@ -44,10 +46,11 @@ class Settler:
     loop claims, and while the lines of this batch are written, the store works on the next claim.
     """
 
-    def __init__(self, link: Link, wake: Wake) -> None:
-        """``wake`` is told when a batch is back."""
+    def __init__(self, link: Link, wake: Wake, metrics: JobMetrics) -> None:
+        """``wake`` is told when a batch is back, ``metrics`` what came of it."""
         self._link = link
         self._wake = wake
+        self._metrics = metrics
         self._waiting: deque[Ended] = deque()
         self._refused: deque[tuple[float, Ended]] = deque()
         self._under_way: _Batch | None = None
@@ -135,6 +138,7 @@ class Settler:
         except Exception as error:  # noqa: BLE001 - a job boundary: a bad record harms only itself
             self._settle_apart(worker, batch, error)
         else:
+            self._metrics.note(batch, replies)
             with lines_together():
                 _report(batch, replies)
 
@@ -211,13 +215,7 @@ def _report_end(log: FilteringBoundLogger, delivery: Delivery, settlement: Settl
         task=delivery.task,
         queue=job.queue,
         attempt=job.attempts + 1,
-        outcome=_outcome_of(settlement),
+        outcome=outcome_of(settlement),
         duration_ms=round((settlement.ended - settlement.started) * 1000, 3),
         result_ttl_seconds=job.result_ttl_seconds,
     )
-
-
-def _outcome_of(settlement: Settlement) -> str:
-    if isinstance(settlement, RQEnded):
-        return settlement.kind
-    return type(settlement).__name__.lower()

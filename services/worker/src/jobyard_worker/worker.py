@@ -19,6 +19,7 @@ from rq.worker import BaseWorker, DequeueStrategy, WorkerStatus
 from jobyard.catalogue import record_of
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
+from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.logging import configure_logging, get_logger
 from jobyard.registry import discover
 from jobyard.store import Store, calls
@@ -27,6 +28,7 @@ from jobyard.store.records import ENGINE
 from jobyard_worker.assembly import assemble
 from jobyard_worker.curfew import Curfew
 from jobyard_worker.identity import new_worker_name
+from jobyard_worker.job_metrics import JobMetrics, sources_of
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.loop import Loop
 from jobyard_worker.rqjobs import options
@@ -145,13 +147,16 @@ class Worker(BaseWorker):
         self._set_queues(settings.queues)
         store = Store(connect(settings), settings.keys)
         handlers = Handlers(settings, terms)
+        jobs = JobMetrics(registry.by_name)
         parts = assemble(
-            settings, registry, store, keeping, wake, handlers.rider, peeks=terms.is_of_rq
+            settings, registry, store, keeping, wake, handlers.rider, jobs, peeks=terms.is_of_rq
         )
         loop = Loop(parts, settings, lambda: self._join(settings, registry, store, handlers), shift)
+        sources = sources_of(jobs, settings, loop, parts.link)
+        served = metrics_served(settings.metrics_host, settings.metrics_port, sources)
         handlers.start(loop.ask_to_stop)
         signals.pass_to(loop.ask_to_stop)
-        with Curfew(signals, settings.grace_seconds):
+        with Curfew(signals, settings.grace_seconds), served:
             loop.run()
         signals.ignore()
         if not loop.has_running_jobs:

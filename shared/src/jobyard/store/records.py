@@ -116,7 +116,7 @@ class Claimed(NamedTuple):
     def _since(self, text: bytes) -> float:
         try:
             begin = datetime.fromisoformat(text.decode()).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
         return max(0.0, self.claimed_ms / 1000 - begin)
 

@@ -1,4 +1,4 @@
-"""Watcher: reports RQ's own workers that take jobs from our queues."""
+"""Watcher: reports and counts RQ's own workers that take jobs from our queues."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
+    from jobyard.observability.metrics import Gauge
     from jobyard.store.records import WorkerInfo
     from jobyard_scheduler.attended import AttendedStore
 
@@ -21,8 +22,10 @@ class Watcher:
 
     name = "watcher"
 
-    def __init__(self, store: AttendedStore) -> None:
+    def __init__(self, store: AttendedStore, found: Gauge) -> None:
+        """``found`` is set to how many there are."""
         self._store = store
+        self._found = found
         self._known: set[str] = set()
 
     def tick(self) -> float:
@@ -31,6 +34,7 @@ class Watcher:
         for name in stock.keys() - self._known:
             _warn(stock[name])
         self._known = set(stock)
+        self._found.set(len(stock))
         return PAUSE_SECONDS
 
 

@@ -1,0 +1,71 @@
+"""What a worker counts of the jobs that end here, and what it shows beside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobyard.observability import metrics
+from jobyard.observability.metrics import OTHER, Counter, Histogram, Reading
+from jobyard.store.records import Settled
+from jobyard_worker.outcome import outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+
+    from jobyard.observability.metrics import Source
+    from jobyard.store.records import Settlement
+    from jobyard_worker.delivery import Delivery
+    from jobyard_worker.link import Link
+    from jobyard_worker.loop import Loop
+    from jobyard_worker.settings import WorkerSettings
+
+_REFUSED = (Settled.STALE, Settled.VANISHED)
+
+
+class JobMetrics:
+    """Counts a batch of settlements at once, in the settler's thread: 2 µs a job."""
+
+    def __init__(self, tasks: Container[str]) -> None:
+        """``tasks`` are those that are told apart by name."""
+        self._tasks = tasks
+        self._completed = Counter(metrics.JOBS_COMPLETED)
+        self._runs = Histogram(metrics.JOB_RUN_SECONDS)
+        self._waits = Histogram(metrics.JOB_WAIT_SECONDS)
+        self._refused = Counter(
+            metrics.SETTLEMENTS_REFUSED, *((reply.value,) for reply in _REFUSED)
+        )
+
+    @property
+    def sources(self) -> list[Source]:
+        """What is shown of them."""
+        return [self._completed, self._runs, self._waits, self._refused]
+
+    def note(
+        self, batch: Iterable[tuple[Delivery, Settlement]], replies: Sequence[Settled]
+    ) -> None:
+        """The store has answered: each was stored, or refused."""
+        for (delivery, settlement), reply in zip(batch, replies, strict=True):
+            if reply in _REFUSED:
+                self._refused.add((reply.value,))
+            else:
+                self._note_end(delivery, settlement)
+
+    def _note_end(self, delivery: Delivery, settlement: Settlement) -> None:
+        job = delivery.job
+        task = delivery.task if delivery.task in self._tasks else OTHER
+        self._completed.add((job.queue, task, outcome_of(settlement)))
+        self._runs.observe(settlement.ended - settlement.started, (job.queue, task))
+        if job.enqueued_at:
+            here_seconds = max(0.0, settlement.started - delivery.taken_at)
+            self._waits.observe(job.wait_seconds + here_seconds, (job.queue,))
+
+
+def sources_of(jobs: JobMetrics, settings: WorkerSettings, loop: Loop, link: Link) -> list[Source]:
+    """All that one worker shows."""
+    pool, slots = (settings.pool,), settings.concurrency
+    return [
+        *jobs.sources,
+        Reading(metrics.WORKER_SLOTS, lambda: {pool: slots}),
+        Reading(metrics.WORKER_BUSY_SLOTS, lambda: {pool: loop.busy_slots}),
+        Reading(metrics.STORE_FAILURES, lambda: {(): link.failures}),
+    ]

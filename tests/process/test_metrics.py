@@ -1,0 +1,125 @@
+"""Metrics of whole services, scraped from the port that their log names."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobyard.observability.metrics import SCHEDULER, WORKER
+from support.jobs import ended, submit
+from support.scraping import scrape
+from support.waiting import wait_for
+from support.workers import EXECUTORS, WITHOUT_FORK, start_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from jobyard.observability.metrics import Metric
+    from jobyard.store import Store
+    from support.processes import Service, Services
+    from support.scraping import Samples
+    from support.servers import StoreServer
+
+COMPLETED = "jobyard_jobs_completed_total"
+LOOPS = {"promoter", "reaper", "ticker", "pruner", "watcher"}
+
+
+def completed(worker: Service, task: str, outcome: str, queue: str = "default") -> float | None:
+    return scrape(worker).value(COMPLETED, queue=queue, task=task, outcome=outcome)
+
+
+def families(metrics: Iterable[Metric]) -> set[str]:
+    return {metric.name.removesuffix("_total") for metric in metrics}
+
+
+def shown(samples: Samples) -> set[str]:
+    return {family.name for family in samples.families}
+
+
+@pytest.mark.parametrize("kind", [*EXECUTORS, WITHOUT_FORK])
+def test_a_worker_shows_what_ended_how_and_after_which_wait(
+    services: Services, store: Store, kind: str
+) -> None:
+    worker = start_worker(services, kind, JOBYARD_CONCURRENCY=3, JOBYARD_POOL="blue")
+    jobs = [submit(store, "add", {"a": 2, "b": 3}) for _ in range(3)]
+    jobs += [submit(store, "failer", {"message": "oh"}) for _ in range(2)]
+    jobs += [submit(store, f"nobody.knows{n}") for n in range(2)]
+    for job_id in jobs:
+        ended(store, job_id)
+
+    wait_for(lambda: completed(worker, "other", "failed") == 2, message=worker.log)
+    wait_for(lambda: completed(worker, "failer", "failed") == 2, message=worker.log)
+    wait_for(lambda: completed(worker, "add", "succeeded") == 3, message=worker.log)
+
+    samples = scrape(worker)
+    assert shown(samples) == families(WORKER)
+    assert samples.labels(["task"]) == {"add", "failer", "other"}
+    assert samples.value("jobyard_job_run_seconds_count", queue="default", task="add") == 3
+    assert samples.value("jobyard_job_wait_seconds_count", queue="default") == 7
+    assert samples.value("jobyard_worker_slots", pool="blue") == 3
+    assert samples.value("jobyard_settlements_refused_total", reason="stale") == 0
+    assert samples.value("jobyard_store_failures_total") == 0
+    assert worker.log().count('"metrics.started"') == 1
+
+
+def test_a_slot_is_busy_while_it_runs_a_job(
+    services: Services, store: Store, tmp_path: Path
+) -> None:
+    worker = start_worker(services, JOBYARD_TASK_MODULES="support.executor_tasks")
+    gate = tmp_path / "gate"
+
+    def busy() -> float | None:
+        return scrape(worker).value("jobyard_worker_busy_slots", pool="default")
+
+    assert busy() == 0
+    submit(store, "wait_for_gate", {"path": str(gate)})
+    wait_for(lambda: busy() == 1)
+    gate.touch()
+    wait_for(lambda: busy() == 0)
+
+
+def test_a_worker_counts_the_failures_of_the_store_and_shows_them_meanwhile(
+    services: Services, server: StoreServer
+) -> None:
+    worker = start_worker(services)
+    worker.wait_for_log("worker.started")
+
+    server.kill()
+
+    wait_for(lambda: scrape(worker).value("jobyard_store_failures_total"))
+
+
+def test_a_port_in_use_is_a_warning_and_the_worker_works(services: Services, store: Store) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        worker = start_worker(services, JOBYARD_METRICS_PORT=port)
+        job_id = submit(store, "add", {"a": 2, "b": 3})
+
+        assert ended(store, job_id).result == 5
+
+    [line] = [line for line in worker.log().splitlines() if '"metrics.' in line]
+    assert '"level":"warning"' in line
+    assert "JOBYARD_METRICS_PORT" in line
+    assert str(port) in line
+
+
+def test_a_scheduler_shows_the_last_tick_of_each_loop(services: Services) -> None:
+    scheduler = services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false")
+
+    wait_for(lambda: scrape(scheduler).labels(["loop"]) == LOOPS, message=scheduler.log)
+
+    samples = scrape(scheduler)
+    assert shown(samples) == families(SCHEDULER)
+    assert samples.value("jobyard_stock_workers") == 0
+
+
+def test_a_worker_of_rqs_own_is_counted(services: Services, server: StoreServer) -> None:
+    stock = services.start("rq", "worker", "--url", server.url, "-S", "json", "q")
+    scheduler = services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false")
+
+    wait_for(lambda: scrape(scheduler).value("jobyard_stock_workers") == 1, message=scheduler.log)
+
+    assert stock.is_running

@@ -1,0 +1,113 @@
+"""What a worker counts of a batch of settlements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobyard.observability.metrics import Histogram
+from jobyard.store.records import RQEnded, Settled
+from jobyard_worker.delivery import Delivery
+from jobyard_worker.job_metrics import JobMetrics
+from support.builders import KINDS, build_claimed, build_settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobyard.observability.metrics import Distribution, Labels
+    from jobyard.store.records import Settlement
+
+TASKS = ("add", "noop")
+QUEUED_AT = b"2026-11-24T12:00:00.000000Z"
+CLAIMED_MS = 1_795_521_600_000 + 2_000
+"""Two seconds later."""
+
+
+def ended(kind: str = "succeeded", task: str = "noop", **job: Any) -> tuple[Delivery, Settlement]:
+    delivery = Delivery(build_claimed(**job))
+    delivery.task = task
+    return delivery, build_settlement(kind, delivery.job)
+
+
+def noted(*batch: tuple[Delivery, Settlement], reply: Settled = Settled.DONE) -> JobMetrics:
+    metrics = JobMetrics(TASKS)
+    metrics.note(batch, [reply] * len(batch))
+    return metrics
+
+
+def counts(metrics: JobMetrics, name: str) -> dict[Labels, float]:
+    [source] = [source for source in metrics.sources if source.metric.name == name]
+    assert not isinstance(source, Histogram)
+    return dict(source.read())
+
+
+def spread(metrics: JobMetrics, name: str) -> Mapping[Labels, Distribution]:
+    [source] = [source for source in metrics.sources if source.metric.name == name]
+    assert isinstance(source, Histogram)
+    return source.read()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_end_is_counted_by_queue_task_and_outcome(kind: str) -> None:
+    metrics = noted(ended(kind, task="add", queue="high"), ended(kind), ended(kind))
+
+    assert counts(metrics, "jobyard_jobs_completed_total") == {
+        ("high", "add", kind): 1,
+        ("q", "noop", kind): 2,
+    }
+    assert sum(spread(metrics, "jobyard_job_run_seconds")["q", "noop"].counts) == 2
+
+
+def test_names_that_are_no_tasks_of_the_worker_are_one_series() -> None:
+    names = ("", "nobody", "billing.jobs.charge", "add\n")
+
+    metrics = noted(*(ended("failed", task=name) for name in names))
+
+    assert counts(metrics, "jobyard_jobs_completed_total") == {("q", "other", "failed"): 4}
+
+
+def test_jobs_of_plain_rq_code_end_in_rqs_words_under_no_name_of_theirs() -> None:
+    delivery, settlement = ended(task="billing.jobs.charge")
+    stopped = RQEnded(id="id", token="t", started=0.0, ended=1.5, kind="stopped")
+
+    metrics = noted((delivery, stopped), (delivery, settlement))
+
+    assert counts(metrics, "jobyard_jobs_completed_total") == {
+        ("q", "other", "stopped"): 1,
+        ("q", "other", "succeeded"): 1,
+    }
+
+
+@pytest.mark.parametrize("reply", [Settled.STALE, Settled.VANISHED])
+def test_what_the_store_refused_is_not_completed(reply: Settled) -> None:
+    metrics = noted(ended(), reply=reply)
+
+    refused = counts(metrics, "jobyard_settlements_refused_total")
+    assert refused == {("stale",): 0, ("vanished",): 0, (reply.value,): 1}
+    assert counts(metrics, "jobyard_jobs_completed_total") == {}
+
+
+def test_what_was_stored_before_its_answer_was_lost_counts() -> None:
+    metrics = noted(ended(), reply=Settled.AGAIN)
+
+    assert counts(metrics, "jobyard_jobs_completed_total") == {("q", "noop", "succeeded"): 1}
+
+
+def test_the_wait_runs_from_the_queue_to_the_start() -> None:
+    delivery, settlement = ended(enqueued_at=QUEUED_AT, claimed_ms=CLAIMED_MS)
+    delivery.taken_at = settlement.started - 0.5
+
+    metrics = noted((delivery, settlement))
+
+    waits = spread(metrics, "jobyard_job_wait_seconds")
+    assert waits["q",].total == pytest.approx(2.5)
+    assert sum(waits["q",].counts) == 1
+
+
+@pytest.mark.parametrize("text", [b"", b"soon", b"\xff", b"0001-01-01T00:00:00"])
+def test_a_wait_that_is_not_known_stops_nothing(text: bytes) -> None:
+    metrics = noted(ended(enqueued_at=text, claimed_ms=CLAIMED_MS))
+
+    assert counts(metrics, "jobyard_jobs_completed_total") == {("q", "noop", "succeeded"): 1}
+    assert bool(spread(metrics, "jobyard_job_wait_seconds")) == bool(text)
