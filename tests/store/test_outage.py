@@ -16,7 +16,6 @@ from jobyard.store import AsyncStore, Store, calls
 from jobyard.store.records import Settled
 from support.builders import build_settlement, build_submission
 from support.consistency import displaced, verify
-from support.proxy import Proxy
 from support.scenarios import SCENARIOS
 from support.waiting import wait_for
 from support.yard import Yard
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from jobyard.store.calls import Call
+    from support.proxy import Proxy
     from support.servers import StoreServer
 
 
@@ -350,22 +350,6 @@ def durable_yard(durable_server: StoreServer) -> Iterator[Yard]:
     store = Store(connect(settings), settings.keys)
     with durable_server.client() as client:
         yield Yard(store, client)
-    store.close()
-
-
-@pytest.fixture
-def proxy(server: StoreServer) -> Iterator[Proxy]:
-    with Proxy(server.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def behind(yard: Yard, proxy: Proxy) -> Iterator[Yard]:
-    """A yard whose calls go through the proxy; its plain client does not."""
-    settings = settings_for(proxy.url, redis_timeout_seconds=1.0)
-    store = Store(connect(settings), settings.keys)
-    store.ping()
-    yield Yard(store, yard.client)
     store.close()
 
 

@@ -6,42 +6,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobyard.connection import connect
 from jobyard.errors import StoreDataError, StoreUnavailableError
-from jobyard.settings import Settings
-from jobyard.store import Store, calls
+from jobyard.store import calls
 from jobyard.store.standing import StandingCall
 from jobyard_worker.standing import StandingClaim
 from jobyard_worker.wake import Wake
 from support.builders import build_nonce
 from support.consistency import verify
-from support.proxy import Proxy
 from support.waiting import wait_for
-from support.yard import Yard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from jobyard.store.calls import Call
     from jobyard.store.records import Claim
-    from support.servers import StoreServer
+    from support.proxy import Proxy
+    from support.yard import Yard
 
 QUEUES = ("default",)
-
-
-@pytest.fixture
-def proxy(server: StoreServer) -> Iterator[Proxy]:
-    with Proxy(server.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def behind(yard: Yard, proxy: Proxy) -> Iterator[Yard]:
-    """A yard whose calls go through the proxy; its plain client does not."""
-    settings = Settings.load(redis_url=proxy.url, redis_timeout_seconds=1.0, _env_file=None)
-    store = Store(connect(settings), settings.keys)
-    yield Yard(store, yard.client)
-    store.close()
 
 
 def build_claim(nonce: str = "") -> Call[Claim]:
