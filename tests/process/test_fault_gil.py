@@ -23,6 +23,7 @@ HELD_SECONDS = 60
 
 
 @pytest.mark.slow
+@pytest.mark.both_engines
 def test_a_task_that_holds_the_gil_for_a_minute_costs_no_lease(
     store: Store,
     services: Services,
