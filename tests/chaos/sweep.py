@@ -80,11 +80,11 @@ class Strike:
             worker.end()
 
     def deaths_ns(self, role: str = "") -> list[int]:
-        """When processes (of one role) died at their points."""
+        """When processes (of one role) died at their points. An empty fuse is about to burn."""
         return [
-            int(fuse.read_text())
+            int(time_ns)
             for trip, fuse in zip(self.trips, self._fuses(), strict=True)
-            if fuse.exists() and trip.point.role.startswith(role)
+            if trip.point.role.startswith(role) and fuse.exists() and (time_ns := fuse.read_text())
         ]
 
     def drive(self) -> None:
