@@ -23,7 +23,7 @@ up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops i
 test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on redis-server too)
 	$(BIN)/pytest -n 2 $(ARGS)
 
-chaos: $(SYNCED) ## Kill and disturb everything, everywhere; prints one table (about an hour)
+chaos: $(SYNCED) ## Kill and disturb everything, everywhere; prints one table (hours)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 lint: $(SYNCED) ## Check style and formatting
