@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from support.side_by_side import SideBySide
 
 STORE_TESTS = Path(__file__).parent / "store"
-_KEPT = ("JOBYARD_TEST_", "JOBYARD_ALLOW_")
+_KEPT = ("JOBYARD_TEST_", "JOBYARD_ALLOW_", "JOBYARD_CHAOS_")
 _SERVICES = pytest.StashKey[Services]()
 
 

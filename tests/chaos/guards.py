@@ -141,7 +141,7 @@ GUARDS = (
                 "self._asked = self._next(limit)",
             )
         ],
-        ["lost and doubled"],
+        ["tests/unit/test_worker_calls.py"],
     ),
     Guard(
         "a claim that stood and whose answer is lost is asked for again",
@@ -267,7 +267,7 @@ GUARDS = (
     Guard(
         "the keeper renews",
         [_worker("keeper", "self._renew_when_due()\n\n", "pass\n\n")],
-        ["no fault"],
+        ["tests/process/test_keeper.py"],
     ),
     Guard(
         "a stopping worker releases what outlives its grace",
@@ -288,7 +288,7 @@ GUARDS = (
     Guard(
         "results wait while the store is away",
         [_worker("settler", "        except StoreUnavailableError:\n            raise\n", "")],
-        ["READONLY"],
+        ["tests/unit/test_worker_calls.py"],
     ),
     Guard(
         "what the store holds for a worker that does not know it is given back",

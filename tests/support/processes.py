@@ -161,7 +161,11 @@ def clean_environment() -> dict[str, str]:
     """
     without = (*_OURS, "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
-    return {**kept, "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
+    shadow = os.environ.get(
+        "JOBYARD_CHAOS_SHADOW"
+    )  # the packages with a guard off, see chaos.proof
+    paths = [path for path in (shadow, str(TESTS)) if path]
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
 def _marked(mark: str) -> list[int]:
