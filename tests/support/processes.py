@@ -161,9 +161,7 @@ def clean_environment() -> dict[str, str]:
     """
     without = (*_OURS, "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
-    shadow = os.environ.get(
-        "JOBYARD_CHAOS_SHADOW"
-    )  # the packages with a guard off, see chaos.proof
+    shadow = os.environ.get("JOBYARD_CHAOS_SHADOW")  # packages with a guard off (chaos.proof)
     paths = [path for path in (shadow, str(TESTS)) if path]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
