@@ -139,6 +139,17 @@ class MetricsSettings(Settings):
     )
 
 
+def metrics_port_field(default: int) -> Any:
+    """``metrics_port`` of one kind of service, which has ``default`` to itself."""
+    return Field(
+        default,
+        ge=0,
+        le=65535,
+        validation_alias=env("JOBYARD_METRICS_PORT"),
+        description="port of GET /metrics; 0 for any free one, which the log names",
+    )
+
+
 def help_of(settings: type[Settings]) -> str:
     """One line a setting for a command's ``--help``: its variable, meaning and default."""
     lines = ["settings (environment variables or .env):"]

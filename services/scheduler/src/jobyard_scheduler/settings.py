@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jobyard.settings import MetricsSettings, env
+from jobyard.settings import MetricsSettings, env, metrics_port_field
 
 
 class SchedulerSettings(MetricsSettings):
@@ -22,10 +22,4 @@ class SchedulerSettings(MetricsSettings):
         validation_alias=env("JOBYARD_NOTIFICATIONS"),
         description="the built-in notification every 30 s",
     )
-    metrics_port: int = Field(
-        9402,
-        ge=0,
-        le=65535,
-        validation_alias=env("JOBYARD_METRICS_PORT"),
-        description="port of GET /metrics; 0 for any free one, which the log names",
-    )
+    metrics_port: int = metrics_port_field(9402)

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from jobyard.queues import check_name
-from jobyard.settings import MetricsSettings, Names, env, queue_list
+from jobyard.settings import MetricsSettings, Names, env, metrics_port_field, queue_list
 
 if TYPE_CHECKING:
     from jobyard.registry import Registry
@@ -106,13 +106,7 @@ class WorkerSettings(MetricsSettings):
         validation_alias=env("JOBYARD_CRASH_BUDGET"),
         description="deaths of its own child after which a job is a dead letter",
     )
-    metrics_port: int = Field(
-        9401,
-        ge=0,
-        le=65535,
-        validation_alias=env("JOBYARD_METRICS_PORT"),
-        description="port of GET /metrics; 0 for any free one, which the log names",
-    )
+    metrics_port: int = metrics_port_field(9401)
 
     rq_functions: Names = Field(
         (),
