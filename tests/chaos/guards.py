@@ -236,12 +236,12 @@ GUARDS = (
     ),
     Guard(
         "a job is stored once",
-        [_lua("lib", "if KNOWN[id] then return 'exists', id, '', after end", "")],
+        [_lua("storing", "if KNOWN[id] then return 'exists', id, '', after end", "")],
         ["tests/store/test_double_send.py"],
     ),
     Guard(
         "idempotency keys",
-        [_lua("lib", "    if held then\n", "    if false then\n")],
+        [_lua("storing", "    if held then\n", "    if false then\n")],
         ["tests/store/test_submit.py"],
     ),
     Guard(

@@ -31,7 +31,7 @@ def submit(yard: Yard) -> Call[Any]:
     jobs = [
         build_submission(id="j1", idempotency=once),
         build_submission(id="j2", delay_seconds=60.0),
-        build_submission(id="j3", queue="low"),
+        build_submission(id="j3", queue="low", tenant="acme"),
     ]
     return calls.submit(jobs)
 
@@ -88,6 +88,12 @@ def settle_follow_ups(yard: Yard) -> Call[Any]:
         build_submission(id="later", delay_seconds=60.0),
     )
     return calls.settle("w1", [build_settlement("succeeded", claimed, follow_ups=children)])
+
+
+def settle_of_tenant(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1", tenant="acme")
+    left = {"follow_ups": (build_submission(id="child"),), "journal": (JournalEntry("notes", "a"),)}
+    return calls.settle("w1", [build_settlement("succeeded", claimed, **left)])
 
 
 def settle_second_attempt(yard: Yard) -> Call[Any]:
@@ -219,6 +225,7 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "settle succeeded": _settle("succeeded", journal=(JournalEntry("notes", "a line"),)),
     "settle succeeded and not kept": settle_unkept,
     "settle succeeded with follow-ups": settle_follow_ups,
+    "settle succeeded of a tenant": settle_of_tenant,
     "settle failed": _settle("failed"),
     "settle retrying": _settle("retrying"),
     "settle retrying at once": _settle("retrying", delay_seconds=0),

@@ -88,6 +88,14 @@ class Keys:
         """Sorted set: every stored job of a queue by submission, µs of the server's clock."""
         return self.yard("jobs", queue)
 
+    def tenants(self) -> str:
+        """Set of the names of all tenants that ever submitted a job."""
+        return self.yard("tenants")
+
+    def jobs_of(self, tenant: str) -> str:
+        """Sorted set: every stored job of a tenant, as ``jobs``."""
+        return self.yard("tenant", tenant)
+
     def counters(self, queue: str) -> str:
         """Hash: what ever happened to jobs of a queue, as counts."""
         return self.yard("counters", queue)
@@ -97,7 +105,7 @@ class Keys:
         return self.yard("events", queue)
 
     def journal(self, name: str) -> str:
-        """Stream of lines that tasks leave, one a successful job, bounded."""
+        """Stream of lines that tasks leave, one a successful job, bounded; ``tenant:name``."""
         return self.yard("journal", name)
 
     def tasks(self) -> str:

@@ -37,8 +37,8 @@ class Order:
     idempotency: Idempotency | None = None
 
 
-def submission_of(order: Order, task: TaskRecord) -> Submission:
-    """The submission for an order, with the task's defaults."""
+def submission_of(order: Order, task: TaskRecord, tenant: str = "") -> Submission:
+    """The submission for an order of a tenant, with the task's defaults."""
     return Submission(
         id=order.id,
         task=order.task,
@@ -53,6 +53,7 @@ def submission_of(order: Order, task: TaskRecord) -> Submission:
         expires_at=order.expires_at,
         meta=order.meta,
         tags=order.tags,
+        tenant=tenant,
         description=order.description or order.task,
         idempotency=order.idempotency,
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def submit_batch(
-    yard: Yard, request: BatchRequest, idempotency_key: str | None
+    yard: Yard, request: BatchRequest, owner: str | None, idempotency_key: str | None
 ) -> list[dict[str, Any]]:
     """The outcome of each job, in the order of the request.
 
@@ -28,7 +28,7 @@ async def submit_batch(
         StoreUnavailableError: The store cannot serve now.
     """
     prepared = [
-        await _prepare(yard, member, idempotency_key, index)
+        await _prepare(yard, member, owner, idempotency_key, index)
         for index, member in enumerate(request.jobs)
     ]
     good = [one for one in prepared if not isinstance(one, RefusalError)]
@@ -42,12 +42,12 @@ async def submit_batch(
 
 
 async def _prepare(
-    yard: Yard, member: Any, idempotency_key: str | None, index: int
+    yard: Yard, member: Any, owner: str | None, idempotency_key: str | None, index: int
 ) -> Submission | RefusalError:
     try:
         request = JobRequest.model_validate(member)
-        once = once_each("batch", idempotency_key, index, request)
-        return await yard.prepare(request.order(once))
+        once = once_each(owner, "batch", idempotency_key, index, request)
+        return await yard.prepare(request.order(once), owner)
     except ValidationError as error:
         return _invalid(error)
     except (UnknownTaskError, InvalidPayloadError) as error:

@@ -26,9 +26,9 @@ StateName = Annotated[str, AfterValidator(_known)]
 """``all``, a state of ours, or RQ's word for one."""
 
 
-def page_filter(state: str, queue: str) -> Filter:
-    """The filter for what the page's two choices say."""
-    return Filter(None if queue == "all" else queue, _states(state))
+def page_filter(state: str, queue: str, owner: str | None) -> Filter:
+    """The filter for what the page's two choices say, of the owner's jobs."""
+    return Filter(None if queue == "all" else queue, _states(state), owner=owner)
 
 
 def row_of(record: JobRecord) -> dict[str, Any]:

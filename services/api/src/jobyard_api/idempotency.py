@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _LETTER = r"[\x21\x23-\x7e]"
 PATTERN = rf'^(?:"(?:{_LETTER}| ){{1,255}}"|{_LETTER}(?:(?:{_LETTER}| ){{0,253}}{_LETTER})?)$'
 
+NOBODY = "-"
+"""Stands for the tenant where there is none; no tenant can be called that."""
+
 
 def _unquoted(key: str) -> str:
     return key.strip('"')
@@ -35,16 +38,20 @@ IdempotencyKey = Annotated[
 ]
 
 
-def once(route: str, key: str | None, request: BaseModel) -> Idempotency | None:
-    """The use of a key for a request to a route; None without a key."""
+def once(owner: str | None, route: str, key: str | None, request: BaseModel) -> Idempotency | None:
+    """An owner's use of a key for a request to a route; None without a key."""
     if key is None:
         return None
-    return Idempotency(scope=f"-:{route}", key=key, fingerprint=fingerprint(request))
+    return Idempotency(
+        scope=f"{owner or NOBODY}:{route}", key=key, fingerprint=fingerprint(request)
+    )
 
 
-def once_each(route: str, key: str | None, index: int, request: BaseModel) -> Idempotency | None:
+def once_each(
+    owner: str | None, route: str, key: str | None, index: int, request: BaseModel
+) -> Idempotency | None:
     """As ``once`` for one job of a batch: each has a key of its own, made from the batch's."""
-    return once(route, f"{key}#{index}" if key else None, request)
+    return once(owner, route, f"{key}#{index}" if key else None, request)
 
 
 def fingerprint(request: BaseModel) -> str:

@@ -34,6 +34,7 @@ class Filter:
     queue: str | None = None
     states: frozenset[State] = frozenset()
     task: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ class Listing:
 async def list_jobs(
     store: AsyncStore, wanted: Filter, before: Cursor | None, limit: int
 ) -> Listing:
-    """One page: all queues are merged where none is named.
+    """One page: of an owner's jobs, of a queue's, or of all queues merged.
 
     Raises:
         StoreUnavailableError: The store cannot serve now.
     """
-    queues = [wanted.queue] if wanted.queue else await _queue_names(store)
+    queues = await _queues(store, wanted)
     jobs: list[JobRecord] = []
     for _ in range(MAX_ROUNDS):
         pages = await _pages(store, queues, wanted, before, limit - len(jobs))
@@ -118,17 +119,24 @@ def _order(place: Cursor) -> tuple[float, bytes]:
     return place.score, place.id.encode()
 
 
-async def _queue_names(store: AsyncStore) -> list[str]:
+async def _queues(store: AsyncStore, wanted: Filter) -> list[str | None]:
+    if wanted.queue or wanted.owner:
+        return [wanted.queue]
     return [info.name for info in await store.run(calls.queues())]
 
 
 async def _pages(
-    store: AsyncStore, queues: list[str], wanted: Filter, before: Cursor | None, limit: int
+    store: AsyncStore, queues: list[str | None], wanted: Filter, before: Cursor | None, limit: int
 ) -> list[JobPage]:
     asked = (
         store.run(
             calls.list_jobs(
-                queue, states=wanted.states, task=wanted.task, before=before, limit=limit
+                queue,
+                owner=wanted.owner,
+                states=wanted.states,
+                task=wanted.task,
+                before=before,
+                limit=limit,
             )
         )
         for queue in queues

@@ -46,14 +46,17 @@ class Placed:
 
 
 class Yard:
-    """Everything that a route can ask for."""
+    """Everything that a route can ask for.
+
+    ``owner`` is the tenant that asks: its jobs are the only ones that there are. None asks for all.
+    """
 
     def __init__(self, store: AsyncStore, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._store = store
         self._submitter = Submitter(self._submit)
 
-    async def place(self, order: Order) -> Placed:
+    async def place(self, order: Order, owner: str | None) -> Placed:
         """Checks and stores one job.
 
         Raises:
@@ -61,18 +64,18 @@ class Yard:
             RefusalError: Its idempotency key was used for another request.
             StoreUnavailableError: The store cannot serve now.
         """
-        submission = await self.prepare(order)
+        submission = await self.prepare(order, owner)
         [submitted] = await self.commit([submission])
         return await self.placed(submission, submitted)
 
-    async def place_together(self, orders: Sequence[Order]) -> list[Placed]:
+    async def place_together(self, orders: Sequence[Order], owner: str | None) -> list[Placed]:
         """As ``place`` for several: all are stored in one call, or none is."""
-        submissions = [await self.prepare(order) for order in orders]
+        submissions = [await self.prepare(order, owner) for order in orders]
         submitted = await self.commit(submissions)
         pairs = zip(submissions, submitted, strict=True)
         return [await self.placed(submission, outcome) for submission, outcome in pairs]
 
-    async def prepare(self, order: Order) -> Submission:
+    async def prepare(self, order: Order, owner: str | None) -> Submission:
         """The submission for an order, its payload checked against the task's schema.
 
         Raises:
@@ -80,7 +83,7 @@ class Yard:
         """
         task = await self.catalogue.get(order.task)
         task.check(order.payload)
-        return submission_of(order, task.record)
+        return submission_of(order, task.record, owner or "")
 
     async def commit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores submissions in one call."""
@@ -92,40 +95,41 @@ class Yard:
         Raises:
             RefusalError: The idempotency key was used for another request, or its job is gone.
         """
+        owner = submission.tenant or None
         match submitted.status:
             case SubmitStatus.CREATED:
                 return Placed(job_of_submission(submission, submitted.state), replayed=False)
             case SubmitStatus.CONFLICT:
                 raise _conflict()
             case SubmitStatus.EXISTS:
-                return Placed(job_of(await self.job(submitted.id)), replayed=False)
+                return Placed(job_of(await self.job(submitted.id, owner)), replayed=False)
             case SubmitStatus.REPLAYED:
-                return Placed(job_of(await self.job(submitted.id)), replayed=True)
+                return Placed(job_of(await self.job(submitted.id, owner)), replayed=True)
 
-    async def find(self, job_id: str) -> JobRecord | None:
-        """One stored job, None when there is none of that id."""
-        return await self._store.run(calls.read(job_id)) if _JOB_ID.match(job_id) else None
+    async def find(self, job_id: str, owner: str | None) -> JobRecord | None:
+        """One stored job, None when the owner has none of that id."""
+        return await self._store.run(calls.read(job_id, owner)) if _JOB_ID.match(job_id) else None
 
-    async def job(self, job_id: str) -> JobRecord:
+    async def job(self, job_id: str, owner: str | None) -> JobRecord:
         """One stored job.
 
         Raises:
-            RefusalError: There is none of that id.
+            RefusalError: The owner has none of that id.
         """
-        record = await self.find(job_id)
+        record = await self.find(job_id, owner)
         if record is None:
             raise _not_found(job_id)
         return record
 
-    async def cancel(self, job_id: str) -> JobRecord:
+    async def cancel(self, job_id: str, owner: str | None) -> JobRecord:
         """Cancels a job that waits, asks a running one to stop; returns it as it is then.
 
         Raises:
-            RefusalError: There is none of that id, or it has ended.
+            RefusalError: The owner has none of that id, or it has ended.
         """
-        await self.job(job_id)
-        [(outcome, _)] = await self._store.run(calls.cancel([job_id]))
-        record = await self.job(job_id)
+        await self.job(job_id, owner)
+        [(outcome, _)] = await self._store.run(calls.cancel([job_id], owner))
+        record = await self.job(job_id, owner)
         if outcome is CancelOutcome.ENDED:
             raise _ended(record.state)
         return record
@@ -146,9 +150,9 @@ class Yard:
         """Every registered worker, by name."""
         return await self._store.run(calls.workers())
 
-    async def journal(self, name: str) -> list[str]:
-        """The last 1 000 lines of a journal, oldest first."""
-        return await self._store.run(calls.journal(name))
+    async def journal(self, name: str, owner: str | None) -> list[str]:
+        """The last 1 000 lines of the owner's journal of that name, oldest first."""
+        return await self._store.run(calls.journal(name, owner))
 
     async def ping(self) -> None:
         """Asks the store for a sign of life.

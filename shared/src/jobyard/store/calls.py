@@ -155,9 +155,15 @@ def promote(*, limit: int = BATCH) -> Call[Promoted]:
     return Call(script("promote"), [limit], _promoted)
 
 
-def cancel(ids: Sequence[str]) -> Call[list[tuple[CancelOutcome, State | None]]]:
-    """Cancels jobs that wait, asks running ones to stop; the state is the one afterwards."""
-    return Call(script("cancel"), ids, lambda reply: [_canceled(*row) for row in _rows(reply, 2)])
+def cancel(
+    ids: Sequence[str], owner: str | None = None
+) -> Call[list[tuple[CancelOutcome, State | None]]]:
+    """Cancels jobs that wait, asks running ones to stop; the state is the one afterwards.
+
+    With an ``owner``, jobs of others are missing.
+    """
+    sent = [owner or "", *ids]
+    return Call(script("cancel"), sent, lambda reply: [_canceled(*row) for row in _rows(reply, 2)])
 
 
 def prune(*, limit: int = 1000) -> Call[int]:
@@ -175,16 +181,19 @@ def progress(job_id: str, token: str, value: bytes) -> Call[bool]:
     return Call(script("progress"), [job_id, token, value], bool)
 
 
-def read(job_id: str) -> Call[JobRecord | None]:
-    """One job with its history; None when there is none."""
+def read(job_id: str, owner: str | None = None) -> Call[JobRecord | None]:
+    """One job with its history; None when there is none, or it is not the ``owner``'s."""
     return Call(
-        script("read"), [job_id], lambda reply: reading.job(job_id, *reply) if reply else None
+        script("read"),
+        [job_id, owner or ""],
+        lambda reply: reading.job(job_id, *reply) if reply else None,
     )
 
 
 def list_jobs(
-    queue: str,
+    queue: str | None,
     *,
+    owner: str | None = None,
     states: frozenset[State] = frozenset(),
     task: str | None = None,
     before: Cursor | None = None,
@@ -192,13 +201,15 @@ def list_jobs(
 ) -> Call[JobPage]:
     """One page, newest first (by submission; by the state's own time where one is asked for).
 
-    May hold fewer than ``limit`` with ``next`` set: it looked at ``LOOKS`` jobs.
+    Of a queue, or of an ``owner``: their jobs in ``queue``, or in all. May hold fewer than
+    ``limit`` with ``next`` set: it looked at ``LOOKS`` jobs.
     """
     score, last = (repr(before.score), before.id) if before else ("+inf", "")
     patterns = sorted({pattern for state in states for pattern in encoding.patterns(state)})
     if states and not patterns:
         patterns = ["none"]  # no stored job can have such a state
-    sent = [queue, _source(states), score, last, limit, LOOKS, task or "", *patterns]
+    source = "tenant" if owner else _source(states)
+    sent = [queue or "", source, score, last, limit, LOOKS, task or "", owner or "", *patterns]
     return Call(script("list"), sent, _page)
 
 
@@ -240,11 +251,11 @@ def published_tasks() -> Call[list[TaskRecord]]:
     )
 
 
-def journal(name: str, *, limit: int = 1000) -> Call[list[str]]:
-    """The last lines of a journal, oldest first."""
+def journal(name: str, owner: str | None = None, *, limit: int = 1000) -> Call[list[str]]:
+    """The last lines of a journal, oldest first; each owner has one of its own of that name."""
     return Call(
         script("journal"),
-        [name, limit],
+        [f"{owner}:{name}" if owner else name, limit],
         lambda reply: [line.decode(errors="replace") for line in reversed(reply)],
     )
 

@@ -35,7 +35,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def submission(job: Submission) -> list[Any]:
-    """``id queue due idem-key idem-fingerprint idem-ttl-ms n field value …``."""
+    """``id queue tenant due idem-key idem-fingerprint idem-ttl-ms n field value …``."""
     once = job.idempotency
     idempotency = (
         [f"{once.scope}:{once.key}", once.fingerprint, once.ttl_seconds * 1000]
@@ -43,7 +43,7 @@ def submission(job: Submission) -> list[Any]:
         else ["", "", 0]
     )
     fields = _fields(job)
-    return [job.id, job.queue, _due(job), *idempotency, len(fields), *fields]
+    return [job.id, job.queue, job.tenant, _due(job), *idempotency, len(fields), *fields]
 
 
 def settlement(ended: Settlement, now: float) -> list[Any]:
@@ -132,8 +132,6 @@ def _fields(job: Submission) -> list[Any]:
         fields += ["meta", json.dumps(job.meta, separators=(",", ":"))]
     if job.tags:
         fields += ["tags", json.dumps(job.tags, separators=(",", ":"))]
-    if job.tenant:
-        fields += ["tenant", job.tenant]
     if job.description:
         fields += ["description", job.description]
     return fields

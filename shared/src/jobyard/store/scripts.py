@@ -35,7 +35,9 @@ _PARTS = {
         ("cancel", "release", "reap", "promote", "prune", "tend_rq"),
         ("lib", "rq"),
     ),
-    **dict.fromkeys(("settle", "settle_rq"), ("lib", "rq", "settling")),
+    **dict.fromkeys(("submit", "fire"), ("lib", "storing")),
+    "settle": ("lib", "rq", "storing", "settling"),
+    "settle_rq": ("lib", "rq", "settling"),
 }
 """What stands before a script; ``lib`` alone before every other one."""
 

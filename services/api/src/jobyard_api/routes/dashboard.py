@@ -14,7 +14,7 @@ from jobyard_api.dashboard import LAST_PAGE, PAGE_SIZE, StateName, page_filter, 
 from jobyard_api.pages import static_page
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
-from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
 
 router = APIRouter(tags=["dashboard"])
 
@@ -31,12 +31,13 @@ async def dashboard() -> HTMLResponse:
 )
 async def dashboard_jobs(
     yard: TheYard,
+    principal: ThePrincipal,
     state: StateName = "all",
     queue_name: Annotated[str, Query(pattern=NAME_PATTERN)] = "all",
     page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1,
 ) -> Response:
     """One page of jobs, newest first, with RQ's status and ours."""
-    wanted = page_filter(state, queue_name)
+    wanted = page_filter(state, queue_name, principal.tenant)
     found = await yard.list_jobs(wanted, None, page * PAGE_SIZE + 1)
     rows = [row_of(record) for record in found.jobs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
     more = len(found.jobs) > page * PAGE_SIZE and page < LAST_PAGE

@@ -16,7 +16,7 @@ from jobyard_api.idempotency import IdempotencyKey, once
 from jobyard_api.listing import Filter, place_of, token_of
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
-from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
 
 if TYPE_CHECKING:
     from jobyard_api.yard import Placed
@@ -49,11 +49,15 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
     },
 )
 async def submit_job(
-    request: models.JobRequest, yard: TheYard, idempotency_key: IdempotencyKey = None
+    request: models.JobRequest,
+    yard: TheYard,
+    principal: ThePrincipal,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Submit a job. 201 means that it is stored."""
-    placed = await yard.place(request.order(once("jobs", idempotency_key, request)))
-    return created(placed)
+    owner = principal.tenant
+    order = request.order(once(owner, "jobs", idempotency_key, request))
+    return created(await yard.place(order, owner))
 
 
 @router.post(
@@ -64,10 +68,13 @@ async def submit_job(
     responses=documented(*BODY_CODES),
 )
 async def submit_jobs(
-    request: models.BatchRequest, yard: TheYard, idempotency_key: IdempotencyKey = None
+    request: models.BatchRequest,
+    yard: TheYard,
+    principal: ThePrincipal,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Submit up to 100 jobs; each is stored or refused by itself."""
-    results = await submit_batch(yard, request, idempotency_key)
+    results = await submit_batch(yard, request, principal.tenant, idempotency_key)
     return answer({"results": results}, HTTPStatus.MULTI_STATUS)
 
 
@@ -77,9 +84,11 @@ async def submit_jobs(
     response_model=models.JobList,
     responses=documented(Code.INVALID_REQUEST),
 )
-async def list_jobs(yard: TheYard, query: Annotated[models.JobQuery, Query()]) -> Response:
+async def list_jobs(
+    yard: TheYard, principal: ThePrincipal, query: Annotated[models.JobQuery, Query()]
+) -> Response:
     """List jobs, newest first: of one queue or all, in one state or several."""
-    wanted = Filter(query.queue, frozenset(query.state), query.task)
+    wanted = Filter(query.queue, frozenset(query.state), query.task, owner=principal.tenant)
     page = await yard.list_jobs(wanted, place_of(query.page_token), query.page_size)
     found = [job_of(record) for record in page.jobs]
     return answer({"jobs": found, "next_page_token": token_of(page.next)})
@@ -91,9 +100,9 @@ async def list_jobs(yard: TheYard, query: Annotated[models.JobQuery, Query()]) -
     response_model=models.Job,
     responses=documented(Code.JOB_NOT_FOUND),
 )
-async def get_job(job_id: JobId, yard: TheYard) -> Response:
+async def get_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job with its result or error."""
-    return answer(job_of(await yard.job(job_id)))
+    return answer(job_of(await yard.job(job_id, principal.tenant)))
 
 
 @router.get(
@@ -102,9 +111,9 @@ async def get_job(job_id: JobId, yard: TheYard) -> Response:
     response_model=models.AttemptList,
     responses=documented(Code.JOB_NOT_FOUND),
 )
-async def list_attempts(job_id: JobId, yard: TheYard) -> Response:
+async def list_attempts(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """List the attempts of a job that have ended, newest first."""
-    record = await yard.job(job_id)
+    record = await yard.job(job_id, principal.tenant)
     return answer({"attempts": [attempt_of(attempt) for attempt in record.history]})
 
 
@@ -114,9 +123,9 @@ async def list_attempts(job_id: JobId, yard: TheYard) -> Response:
     response_model=models.Job,
     responses=documented(Code.JOB_NOT_FOUND, Code.JOB_ENDED),
 )
-async def cancel_job(job_id: JobId, yard: TheYard) -> Response:
+async def cancel_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Cancel a job. One that waits will not start; one that runs is asked to stop."""
-    return answer(job_of(await yard.cancel(job_id)))
+    return answer(job_of(await yard.cancel(job_id, principal.tenant)))
 
 
 def created(placed: Placed) -> Response:

@@ -1,15 +1,16 @@
 -- cancel: a waiting or delayed job will not start, for certain; a running one is flagged and its
 -- worker finds it in its mail (closes W16–W18).
--- KEYS none  ARGV prefix, n × id
+-- KEYS none  ARGV prefix, tenant (whose jobs they must be; '' for anybody's), n × id
 -- Returns n × (outcome status); outcome: canceled | canceling | ended | missing.
 
 local WAITING = { queued = true, scheduled = true, deferred = true, rate_limited = true,
   ready_to_enqueue = true }
 AFTER = tend_all
 
+local tenant = ARGV[2]
 local function cancel(id)
   local job = fields(id, 'status', 'origin', 'worker_name', 'token', 'cancel')
-  if not job or not job[1] then return 'missing', '' end
+  if not job or not job[1] or not is_of(id, tenant) then return 'missing', '' end
   local status, queue, worker, token = job[1], job[2] or 'default', job[3], job[4]
   if status == 'started' and worker and token then
     if job[5] == '1' then return 'canceling', status end
@@ -27,7 +28,7 @@ local function cancel(id)
   return 'canceled', 'canceled'
 end
 
-for i = 2, #ARGV do
+for i = 3, #ARGV do
   local job = fields(ARGV[i], 'origin', 'worker_name')
   if job then
     guard(job[1] or 'default')
@@ -37,7 +38,7 @@ for i = 2, #ARGV do
   end
 end
 local replies = {}
-for i = 2, #ARGV do
+for i = 3, #ARGV do
   local outcome, status = cancel(ARGV[i])
   replies[#replies + 1] = outcome
   replies[#replies + 1] = status

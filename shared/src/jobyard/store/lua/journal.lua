@@ -1,5 +1,5 @@
 -- journal: the last lines of a named journal, newest first. Changes nothing.
--- KEYS none  ARGV prefix, name, limit
+-- KEYS none  ARGV prefix, name (of a tenant's: tenant:name), limit
 -- Returns n × line.
 
 local replies = {}

@@ -278,58 +278,8 @@ local function fields(id, ...)
   return redis.call('EXISTS', key('job', id)) == 1 and found or nil
 end
 
--- Stores one new job. `at` points to: id queue due idem-key idem-fingerprint idem-ttl n field value …
--- due is '' (now), '+ms' (from now) or ms since the epoch. Returns outcome, id, state, next index.
-local STORED = 0
-local KNOWN = {} -- ids that are stored, and queues that RQ's set of queues has
-local function guard_new(at)
-  local id, queue = ARGV[at], ARGV[at + 1]
-  guard(queue, 'ready', ARGV[at + 2] ~= '' and 'delayed' or nil)
-  if not KNOWN.queues then KNOWN.queues = expect('set', key('queues')) or true end
-  KNOWN[id] = expect('hash', key('job', id))
-  if ARGV[at + 3] ~= '' then expect('string', yard('idem', ARGV[at + 3])) end
-  return at + 7 + tonumber(ARGV[at + 6])
-end
-local function due_of(due)
-  local due_ms = tonumber(due) or NOW
-  return string.sub(due, 1, 1) == '+' and NOW + due_ms or due_ms
-end
-local function index_new(id, queue)
-  later('ZADD', yard('jobs', queue), string.format('%.0f', NOW_US + STORED), id)
-  STORED, KNOWN[id] = STORED + 1, true
-  if not KNOWN['queue ' .. queue] then
-    KNOWN['queue ' .. queue] = true
-    later('SADD', key('queues'), key('queue', queue))
-  end
-  count(queue, 'submitted')
-end
-local function store_new(at)
-  local id, queue, idem = ARGV[at], ARGV[at + 1], ARGV[at + 3]
-  local after = at + 7 + tonumber(ARGV[at + 6])
-  if idem ~= '' then
-    local held = redis.call('GET', yard('idem', idem))
-    if held then
-      local fingerprint, first = string.match(held, '^(%S*) (.*)$')
-      return fingerprint == ARGV[at + 4] and 'replayed' or 'conflict', first or '', '', after
-    end
-  end
-  if KNOWN[id] then return 'exists', id, '', after end
-  if idem ~= '' then
-    redis.call('SET', yard('idem', idem), ARGV[at + 4] .. ' ' .. id, 'PX', ARGV[at + 5])
-  end
-  index_new(id, queue)
-  local due_ms, job = due_of(ARGV[at + 2]), key('job', id)
-  if due_ms > NOW then
-    redis.call('HSET', job, 'created_at', iso(NOW), 'origin', queue, 'status', 'scheduled',
-      unpack(ARGV, at + 7, after - 1))
-    sleep_until(id, queue, due_ms, 'scheduled')
-    return 'created', id, 'scheduled', after
-  end
-  redis.call('HSET', job, 'created_at', iso(NOW), 'origin', queue, 'status', 'queued',
-    'enqueued_at', iso(NOW), unpack(ARGV, at + 7, after - 1))
-  push(id, queue, false)
-  return 'created', id, 'queued', after
-end
+-- Whether a job belongs to a tenant; to '' everything does. Another's is as one that is not there.
+local function is_of(id, tenant) return tenant == '' or redis.call('HGET', key('job', id), 'tenant') == tenant end
 
 -- The moves on what a worker holds.
 local HAS_MAIL = {}

@@ -12,6 +12,11 @@ local function adopt(id, queue, registry)
   keep(id, queue, registry, whole_number(ttls[registry == 'finished' and 1 or 2] or nil) or 604800)
 end
 
+local function unlist(id)
+  local tenant = (fields(id, 'tenant') or {})[1]
+  if tenant then redis.pcall('ZREM', yard('tenant', tenant), id) end
+end
+
 -- From 0 on: RQ keeps what it never forgets below.
 local function forget(queue, registry)
   local ended, gone = key(registry, queue), {}
@@ -20,6 +25,7 @@ local function forget(queue, registry)
   end
   if registry ~= 'finished' then cut_dependents(gone) end
   for _, id in ipairs(gone) do
+    unlist(id)
     redis.call('ZREM', ended, id)
     redis.call('ZREM', yard('jobs', queue), id)
     redis.call('DEL', key('job', id), key('results', id), dependents_of(id), dependencies_of(id))
@@ -37,20 +43,25 @@ end
 
 -- RQ's tools may empty a registry or delete a job before we do: the index must not keep ghosts.
 -- It is walked a chunk a call; the place reached is kept while there is more.
-local function sweep(queue)
-  local index, from = yard('jobs', queue), redis.call('HGET', cursors, queue) or '-inf'
+local function sweep(index, name)
+  local from = redis.call('HGET', cursors, name) or '-inf'
   local rows = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
   for i = 1, #rows, 2 do
     if redis.call('EXISTS', key('job', rows[i])) == 0 then redis.call('ZREM', index, rows[i]) end
   end
-  if #rows == limit * 2 then redis.call('HSET', cursors, queue, rows[#rows])
-  elseif from ~= '-inf' then redis.call('HDEL', cursors, queue) end
+  if #rows == limit * 2 then redis.call('HSET', cursors, name, rows[#rows])
+  elseif from ~= '-inf' then redis.call('HDEL', cursors, name) end
 end
 
 each_queue(function(queue)
   for _, registry in ipairs({ 'finished', 'failed', 'canceled' }) do forget(queue, registry) end
   refresh(queue)
-  sweep(queue)
+  sweep(yard('jobs', queue), queue)
 end)
+local tenants = redis.pcall('SMEMBERS', yard('tenants'))
+for _, tenant in ipairs(tenants.err and {} or tenants) do
+  local index = yard('tenant', tenant)
+  if pcall(expect, 'zset', index) then sweep(index, 'tenant ' .. tenant) end
+end
 flush()
 return pruned

@@ -16,11 +16,21 @@ expect('hash', yard('dead', 'unreadable'))
 expect('hash', yard('mail', worker))
 expect('hash', key('worker', worker))
 
+-- What a job leaves belongs to its tenant: jobs, and lines in journals.
+local TENANT = {} -- by id, of those that leave something
+local function know_tenant(id)
+  local tenant = (fields(id, 'tenant') or {})[1] or ''
+  if tenant ~= '' then guard_tenant(tenant) end
+  TENANT[id] = tenant
+end
+local function journal_of(id, name) return yard('journal', TENANT[id] ~= '' and TENANT[id] .. ':' .. name or name) end
+
 -- Where each settlement begins; all types are checked on the way.
 local starts, members = {}, {}
 local function check(at)
   local lines, jobs = at + 9, at + 9 + tonumber(ARGV[at + 8])
-  for i = lines, jobs - 1, 2 do expect('stream', yard('journal', ARGV[i])) end
+  if ARGV[at + 8] ~= '0' or ARGV[jobs] ~= '0' then know_tenant(ARGV[at]) end
+  for i = lines, jobs - 1, 2 do expect('stream', journal_of(ARGV[at], ARGV[i])) end
   local after = jobs + 1
   for _ = 1, tonumber(ARGV[jobs]) do after = guard_new(after) end
   return after
@@ -53,11 +63,11 @@ end
 local function leave(id, at)
   local jobs = at + 9 + tonumber(ARGV[at + 8])
   for i = at + 9, jobs - 1, 2 do
-    redis.call('XADD', yard('journal', ARGV[i]), 'MAXLEN', JOURNAL_CAP, '*', 'id', id, 'line', ARGV[i + 1])
+    redis.call('XADD', journal_of(id, ARGV[i]), 'MAXLEN', JOURNAL_CAP, '*', 'id', id, 'line', ARGV[i + 1])
   end
   local _, next_job = nil, jobs + 1
   for _ = 1, tonumber(ARGV[jobs]) do
-    _, _, _, next_job = store_new(next_job)
+    _, _, _, next_job = store_new(next_job, TENANT[id])
   end
 end
 

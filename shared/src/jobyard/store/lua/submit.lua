@@ -1,6 +1,6 @@
 -- submit: stores jobs and makes them ready, or due later. All types are checked before a write.
 -- Closes W9 (an id is stored once, however often the call is sent) and the idempotency race.
--- KEYS none  ARGV prefix, n, then n × (id queue due idem-key idem-fingerprint idem-ttl-ms m, m × field/value)
+-- KEYS none  ARGV prefix, n, then n × job as storing.lua has it
 -- Returns n × (outcome id state); outcome: created | exists | replayed | conflict.
 
 local at = 3

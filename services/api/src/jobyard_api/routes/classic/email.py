@@ -15,7 +15,7 @@ from jobyard_api.answers import answer
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
-from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
 
 router = APIRouter(tags=["classic"])
 
@@ -48,9 +48,12 @@ class EmailJob(BaseModel):
     response_model=EmailQueued,
     responses=documented(Code.INVALID_REQUEST, Code.UNKNOWN_TASK),
 )
-async def send_email(email: Annotated[EmailStr, Path()], yard: TheYard) -> Response:
+async def send_email(
+    email: Annotated[EmailStr, Path()], yard: TheYard, principal: ThePrincipal
+) -> Response:
     """Queue an e-mail. New clients use ``POST /v1/jobs`` with the task ``send_fake_email``."""
-    placed = await yard.place(Order(task="send_fake_email", payload={"email": email}))
+    order = Order(task="send_fake_email", payload={"email": email})
+    placed = await yard.place(order, principal.tenant)
     message = "Email sending task has been queued."
     return answer({"message": message, "job_id": placed.job.id}, headers=_NOT_CACHED)
 
@@ -61,8 +64,8 @@ async def send_email(email: Annotated[EmailStr, Path()], yard: TheYard) -> Respo
     response_model=EmailJob,
     responses=documented(Code.JOB_NOT_FOUND),
 )
-async def email_status(job_id: JobId, yard: TheYard) -> Response:
+async def email_status(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job in RQ's words."""
-    record = await stored_job(yard, job_id)
+    record = await stored_job(yard, job_id, principal.tenant)
     shown = {"result": record.result, "attempts": record.attempts}
     return answer({**in_rq_words(record), **shown})

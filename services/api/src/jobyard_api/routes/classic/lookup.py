@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from jobyard_api.yard import Yard
 
 
-async def stored_job(yard: Yard, job_id: str) -> JobRecord:
-    """One job, whichever route submitted it.
+async def stored_job(yard: Yard, job_id: str, owner: str | None) -> JobRecord:
+    """One job of the owner, whichever route submitted it.
 
     Raises:
         RefusalError: There is none; the words are those of the old systems.
     """
-    record = await yard.find(job_id)
+    record = await yard.find(job_id, owner)
     if record is None:
         raise RefusalError(Code.JOB_NOT_FOUND, "Job not found")
     return record

@@ -18,7 +18,7 @@ from jobyard_api.models import Name
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
-from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
 from jobyard_api.routes.jobs import BODY_CODES
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ class JobSummaries(BaseModel):
     response_model=Status,
     responses=documented(*BODY_CODES, Code.UNKNOWN_TASK, Code.INVALID_PAYLOAD),
 )
-async def receive(request: Received, yard: TheYard) -> Response:
+async def receive(request: Received, yard: TheYard, principal: ThePrincipal) -> Response:
     """Submit a task."""
     order = Order(task=request.task, payload=request.payload, queue=request.queue)
-    placed = await yard.place(order)
+    placed = await yard.place(order, principal.tenant)
     return answer({"job_id": placed.job.id, "status": RQStatus.QUEUED})
 
 
@@ -78,13 +78,14 @@ async def receive(request: Received, yard: TheYard) -> Response:
     response_model=Status,
     responses=documented(*BODY_CODES, Code.JOB_NOT_FOUND, Code.JOB_ENDED),
 )
-async def cancel(request: Withdrawn, yard: TheYard) -> Response:
+async def cancel(request: Withdrawn, yard: TheYard, principal: ThePrincipal) -> Response:
     """Cancel a job: one that waits will not start, one that runs is asked to stop."""
-    await stored_job(yard, request.job_id)
+    owner = principal.tenant
+    await stored_job(yard, request.job_id, owner)
     try:
-        await yard.cancel(request.job_id)
+        await yard.cancel(request.job_id, owner)
     except RefusalError as refusal:
-        raise await _with_status(yard, request.job_id, refusal) from None
+        raise await _with_status(yard, request.job_id, owner, refusal) from None
     return answer({"job_id": request.job_id, "status": RQStatus.CANCELED})
 
 
@@ -94,9 +95,13 @@ async def cancel(request: Withdrawn, yard: TheYard) -> Response:
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
-async def queued_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+async def queued_jobs(
+    yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
+) -> Response:
     """List jobs that wait."""
-    return await _jobs(yard, State.QUEUED, queue, limit)
+    return await _jobs(
+        yard, Filter(queue, frozenset({State.QUEUED}), owner=principal.tenant), limit
+    )
 
 
 @router.get(
@@ -105,9 +110,13 @@ async def queued_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) ->
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
-async def cancelled_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+async def cancelled_jobs(
+    yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
+) -> Response:
     """List jobs that were cancelled."""
-    return await _jobs(yard, State.CANCELED, queue, limit)
+    return await _jobs(
+        yard, Filter(queue, frozenset({State.CANCELED}), owner=principal.tenant), limit
+    )
 
 
 @router.get(
@@ -116,9 +125,13 @@ async def cancelled_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100)
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
-async def finished_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+async def finished_jobs(
+    yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
+) -> Response:
     """List jobs that succeeded."""
-    return await _jobs(yard, State.SUCCEEDED, queue, limit)
+    return await _jobs(
+        yard, Filter(queue, frozenset({State.SUCCEEDED}), owner=principal.tenant), limit
+    )
 
 
 @router.get(
@@ -127,13 +140,17 @@ async def finished_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) 
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
-async def failed_jobs(yard: TheYard, queue: Queue = None, limit: Limit = 100) -> Response:
+async def failed_jobs(
+    yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
+) -> Response:
     """List jobs that failed."""
-    return await _jobs(yard, State.FAILED, queue, limit)
+    return await _jobs(
+        yard, Filter(queue, frozenset({State.FAILED}), owner=principal.tenant), limit
+    )
 
 
-async def _jobs(yard: Yard, state: State, queue: str | None, limit: int) -> Response:
-    found = await yard.list_jobs(Filter(queue, frozenset({state})), None, limit)
+async def _jobs(yard: Yard, wanted: Filter, limit: int) -> Response:
+    found = await yard.list_jobs(wanted, None, limit)
     jobs = [_summary(record) for record in found.jobs]
     return answer({"count": len(jobs), "jobs": jobs})
 
@@ -147,8 +164,10 @@ def _summary(record: JobRecord) -> dict[str, Any]:
     }
 
 
-async def _with_status(yard: Yard, job_id: str, refusal: RefusalError) -> RefusalError:
+async def _with_status(
+    yard: Yard, job_id: str, owner: str | None, refusal: RefusalError
+) -> RefusalError:
     """The refusal to cancel, with RQ's word for how the job ended."""
-    record = await stored_job(yard, job_id)
+    record = await stored_job(yard, job_id, owner)
     refusal.members["job_status"] = str(record.status)
     return refusal

@@ -19,7 +19,7 @@ from jobyard_api.models import Name
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
-from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
 
 if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
@@ -63,12 +63,12 @@ class StampedJob(BaseModel):
     exc_info: str | None
 
 
-async def submit_stamped(request: StampedRequest, yard: Yard) -> Response:
+async def submit_stamped(request: StampedRequest, yard: Yard, owner: str | None) -> Response:
     """Submit a task; its job carries the metadata of the request."""
-    order = _order(request)
-    placed = await _place(yard, order)
+    order = _order(request, owner)
+    placed = await _place(yard, order, owner)
     if placed.replayed:
-        return answer(_receipt(await stored_job(yard, placed.job.id)))
+        return answer(_receipt(await stored_job(yard, placed.job.id, owner)))
     submitted_at = order.meta["submitted_at"]
     return answer({"job_id": order.id, "status": RQStatus.QUEUED, "submitted_at": submitted_at})
 
@@ -79,15 +79,15 @@ async def submit_stamped(request: StampedRequest, yard: Yard) -> Response:
     response_model=StampedJob,
     responses=documented(Code.JOB_NOT_FOUND),
 )
-async def job_status(job_id: JobId, yard: TheYard) -> Response:
+async def job_status(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job in RQ's words; ``result`` once finished, ``exc_info`` once failed."""
-    record = await stored_job(yard, job_id)
+    record = await stored_job(yard, job_id, principal.tenant)
     result = record.result if record.status is RQStatus.FINISHED else None
     shown = {"meta": record.meta, "result": result, "exc_info": _exc_info(record)}
     return answer({**in_rq_words(record), **shown})
 
 
-def _order(request: StampedRequest) -> Order:
+def _order(request: StampedRequest, owner: str | None) -> Order:
     job_id = f"JOB-{uuid.uuid4()}"
     submitted_at = datetime.now(UTC).isoformat()
     return Order(
@@ -100,7 +100,7 @@ def _order(request: StampedRequest) -> Order:
         failure_ttl_seconds=FAILURE_TTL_SECONDS,
         tags=TAGS,
         description=f"{request.task} submitted at {submitted_at}",
-        idempotency=once("submit-job", request.request_id, request),
+        idempotency=once(owner, "submit-job", request.request_id, request),
         meta={
             "job_id": job_id,
             "submitted_at": submitted_at,
@@ -111,9 +111,9 @@ def _order(request: StampedRequest) -> Order:
     )
 
 
-async def _place(yard: Yard, order: Order) -> Placed:
+async def _place(yard: Yard, order: Order, owner: str | None) -> Placed:
     try:
-        return await yard.place(order)
+        return await yard.place(order, owner)
     except UnknownTaskError:
         detail = f"Unknown task: {order.task}"
         raise RefusalError(Code.CLASSIC_UNKNOWN_TASK, detail) from None

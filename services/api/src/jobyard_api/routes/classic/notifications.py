@@ -15,7 +15,7 @@ from jobyard_api.body import StrictRoute
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.classic.appointment import Appointment, orders_for
-from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
 from jobyard_api.routes.jobs import BODY_CODES
 
 JOURNAL = "notifications"
@@ -78,9 +78,9 @@ async def root() -> Response:
     response_model=Notifications,
     responses=documented(),
 )
-async def notifications(yard: TheYard) -> Response:
+async def notifications(yard: TheYard, principal: ThePrincipal) -> Response:
     """Read the last 1 000 notifications, in order of arrival."""
-    return answer({"notifications": await yard.journal(JOURNAL)})
+    return answer({"notifications": await yard.journal(JOURNAL, principal.tenant)})
 
 
 @router.post(
@@ -89,9 +89,10 @@ async def notifications(yard: TheYard) -> Response:
     response_model=Accepted,
     responses=documented(*BODY_CODES, Code.UNKNOWN_TASK),
 )
-async def random_number(request: Range, yard: TheYard) -> Response:
+async def random_number(request: Range, yard: TheYard, principal: ThePrincipal) -> Response:
     """Draw a random number between two."""
-    placed = await yard.place(Order(task="random_number", payload=request.model_dump()))
+    order = Order(task="random_number", payload=request.model_dump())
+    placed = await yard.place(order, principal.tenant)
     return answer({"success": True, "job_id": placed.job.id})
 
 
@@ -101,9 +102,11 @@ async def random_number(request: Range, yard: TheYard) -> Response:
     response_model=AppointmentAccepted,
     responses=documented(*BODY_CODES, Code.UNKNOWN_TASK),
 )
-async def schedule_appointment(request: Appointment, yard: TheYard) -> Response:
+async def schedule_appointment(
+    request: Appointment, yard: TheYard, principal: ThePrincipal
+) -> Response:
     """Record an appointment; a future one is notified at its time (UTC)."""
-    placed = await yard.place_together(orders_for(request))
+    placed = await yard.place_together(orders_for(request), principal.tenant)
     message = f"Appointment scheduled for {request.date} at {request.time}"
     found: dict[str, Any] = {"success": True, "job_id": placed[0].job.id, "message": message}
     return answer(found)

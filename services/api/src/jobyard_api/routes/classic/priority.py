@@ -18,7 +18,7 @@ from jobyard_api.problem_types import Code
 from jobyard_api.problems import UNION_TAG, documented
 from jobyard_api.routes.classic.lookup import stored_job
 from jobyard_api.routes.classic.metadata import Receipt, StampedRequest, submit_stamped
-from jobyard_api.routes.dependencies import JobId, TheYard  # noqa: TC001
+from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
 from jobyard_api.routes.jobs import BODY_CODES
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ class PriorityJob(BaseModel):
         ),
     },
 )
-async def submit_job(request: SubmitRequest, yard: TheYard) -> Response:
+async def submit_job(request: SubmitRequest, yard: TheYard, principal: ThePrincipal) -> Response:
     """Submit a task with metadata (``task``), or a job with a priority (``job_type``)."""
     match request:
         case StampedRequest():
-            return await submit_stamped(request, yard)
+            return await submit_stamped(request, yard, principal.tenant)
         case PriorityRequest():
-            return await _submit_priority(request, yard)
+            return await _submit_priority(request, yard, principal.tenant)
 
 
 @router.get(
@@ -123,16 +123,16 @@ async def submit_job(request: SubmitRequest, yard: TheYard) -> Response:
     response_model=PriorityJob,
     responses=documented(Code.JOB_NOT_FOUND),
 )
-async def priority_status(job_id: JobId, yard: TheYard) -> Response:
+async def priority_status(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job in the words of the priority system."""
-    return answer(_shown(await stored_job(yard, job_id)))
+    return answer(_shown(await stored_job(yard, job_id, principal.tenant)))
 
 
-async def _submit_priority(request: PriorityRequest, yard: Yard) -> Response:
+async def _submit_priority(request: PriorityRequest, yard: Yard, owner: str | None) -> Response:
     order = Order(
         task=request.job_type, payload=request.payload.model_dump(), queue=request.priority
     )
-    placed = await yard.place(order)
+    placed = await yard.place(order, owner)
     return answer({"job_id": placed.job.id, "status": "pending"}, HTTPStatus.CREATED)
 
 
