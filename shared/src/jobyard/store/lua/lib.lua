@@ -9,10 +9,16 @@ local NEVER = 100 * 365 * 86400 -- seconds; scores of records that are kept for 
 local EVENT_WINDOW = 3600 * 1000 -- ms of state changes that a reader can still catch up with
 local BELL_CAP = 16 -- more idle workers than this wake by their one-second look
 
+-- Each name is one concatenation: a part made on the way is garbage, and collecting it costs time.
 local function key(name, of, part)
-  return PREFIX .. ':' .. name .. (of and ':' .. of or '') .. (part and ':' .. part or '')
+  if part then return PREFIX .. ':' .. name .. ':' .. of .. ':' .. part end
+  if of then return PREFIX .. ':' .. name .. ':' .. of end
+  return PREFIX .. ':' .. name
 end
-local function yard(name, of) return PREFIX .. ':yard:' .. name .. (of and ':' .. of or '') end
+local function yard(name, of)
+  if of then return PREFIX .. ':yard:' .. name .. ':' .. of end
+  return PREFIX .. ':yard:' .. name
+end
 
 -- Raises before anything is written when a key holds another type. Returns whether it exists.
 local function expect(kind, name)
