@@ -158,6 +158,13 @@ local function guard(queue, ...)
     guard_part(queue, part)
   end
 end
+local function guard_each(queues)
+  local is_guarded = {}
+  for _, queue in pairs(queues) do
+    if not is_guarded[queue] then guard(queue) end
+    is_guarded[queue] = true
+  end
+end
 
 -- A job may run now: at the head of its queue (given back) or at its end (new).
 local function push(id, queue, at_head)

@@ -16,7 +16,7 @@ for at = 5, #ARGV, 2 do
   expect('stream', key('results', ARGV[at]))
 end
 local held = queues_held(worker, members)
-for _, queue in pairs(held) do guard(queue) end
+guard_each(held)
 
 local function dead_letter(id, queue)
   redis.call('XADD', key('results', id), 'MAXLEN', 10, '*', 'type', 2, 'worker_name', worker, 'error',

@@ -41,7 +41,7 @@ for i = 1, tonumber(ARGV[3]) do
   next_at = check(next_at)
 end
 local held = queues_held(worker, members)
-for _, queue in pairs(held) do guard(queue) end
+guard_each(held)
 
 -- How it ended, as RQ's results say it. Where a foreign key stands in their place, the job ends as
 -- it did, and the list of what cannot be read says why its result is missing.

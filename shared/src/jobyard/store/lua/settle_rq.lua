@@ -82,6 +82,6 @@ for i = 1, tonumber(ARGV[3]) do
   at = at + WIDTH + tonumber(ARGV[at + 11])
 end
 local held = queues_held(worker, members)
-for _, queue in pairs(held) do guard(queue) end
+guard_each(held)
 
 return settle_each(worker, starts, members, held, apply)
