@@ -43,16 +43,23 @@ end
 local held = queues_held(worker, members)
 guard_each(held)
 
+-- Of a value and an error the one that is there, or both, each behind its field.
+local function said(kind, value, problem)
+  local field = kind == 'succeeded' and 'return_value' or 'exc_string'
+  if problem == '' then
+    if value ~= '' then return field, value end
+    return
+  end
+  if value == '' then return 'error', problem end
+  return field, value, 'error', problem
+end
+
 -- How it ended, as RQ's results say it. Where a foreign key stands in their place, the job ends as
 -- it did, and the list of what cannot be read says why its result is missing.
 local function remember(id, queue, kind, at, started, ended)
-  local row = { 'XADD', key('results', id), 'MAXLEN', 10, '*', 'type', RESULT_TYPE[kind],
+  local reply = redis.pcall('XADD', key('results', id), 'MAXLEN', '10', '*', 'type', RESULT_TYPE[kind],
     'worker_name', worker, 'execution_id', ARGV[at + 1], 'execution_started_at', seconds(started),
-    'execution_ended_at', seconds(ended), kind == 'succeeded' and 'return_value' or 'exc_string',
-    ARGV[at + 5], 'error', ARGV[at + 6] }
-  if ARGV[at + 6] == '' then row[18], row[19] = nil, nil end
-  if ARGV[at + 5] == '' then row[16], row[17], row[18], row[19] = row[18], row[19], nil, nil end
-  local reply = redis.pcall(unpack(row))
+    'execution_ended_at', seconds(ended), said(kind, ARGV[at + 5], ARGV[at + 6]))
   if reply.err then
     FOREIGN[id] = true
     quarantine(id, queue, 'its results are of a foreign type: ' .. reply.err)
