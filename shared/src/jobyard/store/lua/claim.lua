@@ -32,7 +32,9 @@ local function uses_rq(id)
   return false
 end
 
-local claimed, reply, broken = {}, { 'ok', NOW, 0, 0, '' }, {}
+local claimed, queues = {}, {} -- ids and their queues; the nth has the nth token
+local reply, broken = { 'ok', NOW, 0, 0, '' }, {}
+local function token_of(number) return string.format('%s-%03d', nonce, number - 1) end
 local function bring(id, token, queue, job)
   local at = #reply
   reply[at + 1], reply[at + 2], reply[at + 3] = id, token, queue
@@ -59,9 +61,9 @@ if last[1] == nonce then
   local before = cjson.decode(last[2])
   reply[2] = before[1]
   if next_waiting(1) then reply[3] = 1 end
-  for _, row in ipairs(before[2]) do
-    local job = fields(row[1], unpack(WANTED))
-    if job and job[13] == row[2] and job[1] == 'started' then bring(row[1], row[2], row[3], job) end
+  for i, id in ipairs(before[2]) do
+    local job, token = fields(id, unpack(WANTED)), token_of(i)
+    if job and job[13] == token and job[1] == 'started' then bring(id, token, before[3][i], job) end
   end
   return reply
 end
@@ -106,7 +108,8 @@ local function take(id, queue)
   if job[1] ~= 'queued' then return pass_over(id, queue, job[1]) end
   if not job[2] then return refuse(id, queue, 'the job has no data') end
   if job[15] and (tonumber(job[15]) or NOW) < NOW then return finish(id, queue, 'expired', NOW, 'expired', '1') end
-  local token = string.format('%s-%03d', nonce, #claimed)
+  local number = #claimed + 1
+  local token = token_of(number)
   job[5] = string.format('%d', (tonumber(job[5] or '') or 0) + 1)
   redis.call('HSET', key('job', id), 'status', 'started', 'token', token, 'worker_name', worker,
     'started_at', iso(NOW), 'deliveries', job[5])
@@ -114,7 +117,7 @@ local function take(id, queue)
   later('HSET', held, id .. ':' .. token, queue)
   later('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
   event(queue, id, 'running')
-  claimed[#claimed + 1], taken = { id, token, queue }, taken + #job[2]
+  claimed[number], queues[number], taken = id, queue, taken + #job[2]
   bring(id, token, queue, job)
 end
 
@@ -146,6 +149,6 @@ while at and #claimed < limit and looks > 0 and taken <= ENOUGH do
 end
 flush()
 if (#claimed == limit or looks == 0 or taken > ENOUGH) and next_waiting(1) then reply[3] = 1 end
-redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, claimed }))
+redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, claimed, queues }))
 reply[5] = table.concat(broken, ',')
 return reply
