@@ -80,7 +80,12 @@ class Lab:
     """One server, one folder, and the processes that were started in it. A context manager."""
 
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
-        kept = {"appendonly": "yes", "appendfsync": "everysec", "stream-node-max-bytes": "256"}
+        kept = {
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "auto-aof-rewrite-percentage": "0",  # would fall into the runs with many jobs only
+            "stream-node-max-bytes": "256",
+        }
         self.server = StoreServer(Engine.VALKEY, options={**kept, **(options or {})})
         self._folder = tempfile.TemporaryDirectory(prefix="jobyard-bench-")
         self.folder = Path(self._folder.name)
