@@ -181,6 +181,15 @@ def test_an_earlier_queue_goes_first_and_a_queue_keeps_its_order() -> None:
     assert len(ready) == 0
 
 
+def test_lanes_of_a_queue_go_from_high_to_low() -> None:
+    ready = Ready(("a", "b"))
+
+    for lane in ("b.high", "a.low", "a", "a.high"):
+        ready.put([build_delivery(lane, lane)])
+
+    assert tokens(ready.take_all()) == ["a.high", "a", "a.low", "b.high"]
+
+
 def test_each_delivery_is_taken_once_by_many_takers() -> None:
     ready = Ready(("high", "low"))
     taken: list[str] = []

@@ -6,6 +6,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from jobyard.lanes import base_of
+
 _PREFIX = re.compile(r"[A-Za-z0-9_.:{}-]+")
 
 
@@ -81,8 +83,8 @@ class Keys:
         return self.yard("pools")
 
     def bell(self, queue: str) -> str:
-        """List that idle workers of a queue block on."""
-        return self.yard("bell", queue)
+        """List that idle workers of a queue, and of its lanes, block on."""
+        return self.yard("bell", base_of(queue))
 
     def jobs(self, queue: str) -> str:
         """Sorted set: every stored job of a queue by submission, µs of the server's clock."""

@@ -57,9 +57,9 @@ class Store:
         Raises:
             StoreUnavailableError: The store cannot serve now.
         """
-        bells = [self.keys.bell(queue) for queue in queues]
+        bells = dict.fromkeys(self.keys.bell(queue) for queue in queues)
         try:
-            return self.client.blpop(bells, timeout=min(seconds, BLOCK_SECONDS)) is not None
+            return self.client.blpop(list(bells), timeout=min(seconds, BLOCK_SECONDS)) is not None
         except exceptions.RedisError as error:
             raise translate(error) from error
 

@@ -37,7 +37,7 @@ class StandingCall(Generic[T]):
     def __init__(self, store: Store, queues: Sequence[str]) -> None:
         self._pool = store.client.connection_pool
         self._prefix = store.keys.prefix
-        bells = [store.keys.bell(queue) for queue in queues]
+        bells = dict.fromkeys(store.keys.bell(queue) for queue in queues)
         wait: Any = ("BLPOP", *bells, BLOCK_SECONDS)
         self._wait: bytes = pack_command(wait)
         self._connection: Any = None  # redis-py types little of its connections

@@ -7,6 +7,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from jobyard.lanes import lanes_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -16,13 +18,14 @@ if TYPE_CHECKING:
 class Ready:
     """One queue for each rank and one for all others, and one token for each delivery in them.
 
-    So a job of a high queue never waits behind claimed low ones. A slot blocks on the tokens:
-    ``SimpleQueue`` hands them over without a lock of Python's own.
+    So a job of a high queue, or lane, never waits behind claimed low ones. A slot blocks on the
+    tokens: ``SimpleQueue`` hands them over without a lock of Python's own.
     """
 
     def __init__(self, ranks: Sequence[str]) -> None:
         """``ranks``: the queues that go before others, in order; none where they take turns."""
-        self._ranks: dict[str, deque[Delivery]] = {queue: deque() for queue in ranks}
+        lanes = (lane for queue in ranks for lane in lanes_of(queue))
+        self._ranks: dict[str, deque[Delivery]] = {lane: deque() for lane in lanes}
         self._others: deque[Delivery] = deque()
         self._in_order = (*self._ranks.values(), self._others)
         self._tokens: SimpleQueue[None] = SimpleQueue()

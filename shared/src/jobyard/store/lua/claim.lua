@@ -3,8 +3,8 @@
 -- past their expiry end here, and records of a newer schema go back to the end of their queue.
 -- The same nonce again (a lost reply) brings the same jobs and takes no other, also where it took
 -- none; a smaller one than the last is a late copy that nobody listens to, and takes nothing. So a
--- limit of 0 closes a nonce. Queues are emptied in the order given; one with a key of a foreign type
--- is passed over.
+-- limit of 0 closes a nonce. Queues are emptied in the order given, each with its lanes: <q>.high before
+-- it, <q>.low after it. One with a key of a foreign type is passed over.
 -- KEYS none  ARGV prefix, worker, nonce, limit, n, n × queue
 -- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when more waits,
 -- records too new, queues passed over (comma list), then flat for each job:
@@ -43,8 +43,19 @@ local function bring(id, token, queue, job)
 end
 
 -- The first queue from an index on in which something waits, by halving: few commands for many queues.
-local lists = {}
-for i = 6, 5 + tonumber(ARGV[5]) do lists[#lists + 1] = key('queue', ARGV[i]) end
+local queues, lists = {}, {}
+local function serve(queue) queues[#queues + 1], lists[#lists + 1] = queue, key('queue', queue) end
+local outer = {} -- lists of the lanes beside the queues asked for; mostly none of them is there
+for i = 6, 5 + tonumber(ARGV[5]) do
+  outer[#outer + 1] = key('queue', ARGV[i] .. '.high')
+  outer[#outer + 1] = key('queue', ARGV[i] .. '.low')
+end
+local in_lanes = #outer > 0 and redis.call('EXISTS', unpack(outer)) > 0
+for i = 6, 5 + tonumber(ARGV[5]) do
+  if in_lanes then serve(ARGV[i] .. '.high') end
+  serve(ARGV[i])
+  if in_lanes then serve(ARGV[i] .. '.low') end
+end
 local function any(first, last_one) return redis.call('EXISTS', unpack(lists, first, last_one)) > 0 end
 local function next_waiting(first)
   local high = #lists
@@ -144,7 +155,7 @@ end
 -- `rq suspend`: nobody takes anything, also no worker that was waiting when it was said.
 local at = redis.call('EXISTS', key('suspended')) == 0 and next_waiting(1)
 while at and #claimed < limit and looks > 0 and taken <= ENOUGH do
-  if pcall(guard, ARGV[5 + at]) then empty(ARGV[5 + at]) else broken[#broken + 1] = ARGV[5 + at] end
+  if pcall(guard, queues[at]) then empty(queues[at]) else broken[#broken + 1] = queues[at] end
   at = next_waiting(at + 1)
 end
 flush()

@@ -92,10 +92,16 @@ local function count(queue, name)
   TALLY[queue] = names
 end
 
+-- A queue has lanes, which are queues of RQ's: <q>.high is emptied before it, <q>.low after it. They
+-- share its bell. See lanes.py.
+local function base_of(queue)
+  return string.match(queue, '^(.+)%.high$') or string.match(queue, '^(.+)%.low$') or queue
+end
+
 -- Wakes one idle worker a job, without piling up rings that nobody waits for.
 local RINGS = {} -- queue → jobs that became ready
 local function ring(queue, jobs)
-  local bell = yard('bell', queue)
+  local bell = yard('bell', base_of(queue))
   for _ = 1, math.min(jobs, BELL_CAP - redis.call('LLEN', bell)) do redis.call('RPUSH', bell, '1') end
 end
 
@@ -136,7 +142,7 @@ end
 -- The guards of the keys that a move in `queue` may write; all of them where no part is named.
 local PARTS = {
   always = { zset = { 'yard:jobs' }, hash = { 'yard:counters' }, stream = { 'yard:events' } },
-  ready = { list = { 'queue', 'yard:bell' } },
+  ready = { list = { 'queue' } },
   running = { zset = { 'wip' } },
   delayed = { zset = { 'scheduled' } },
   expired = { zset = { 'canceled' } },
@@ -150,6 +156,7 @@ local function guard_part(queue, part)
   for kind, names in pairs(PARTS[part]) do
     for _, name in ipairs(names) do expect(kind, key(name, queue)) end
   end
+  if part == 'ready' then expect('list', yard('bell', base_of(queue))) end
   seen[queue] = true
 end
 local function guard(queue, ...)
