@@ -47,7 +47,7 @@ def test_a_hundred_tasks_at_once(yard: Yard) -> None:
 
 def test_a_broken_entry_does_not_hide_the_others(yard: Yard) -> None:
     yard.store.run(calls.publish_tasks([TASK, replace(TASK, name="broken")]))
-    yard.client.hset(yard.keys.task("broken"), "record", "garbage")
+    yard.client.hset(yard.keys.task("broken"), "record:1", "garbage")
 
     assert yard.store.run(calls.published_tasks()) == [TASK]
 

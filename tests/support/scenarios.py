@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from jobyard.store import calls
+from jobyard.store import calls, oversight
 from jobyard.store.records import Idempotency, JournalEntry
 from support.builders import (
     build_rq_ending,
@@ -213,7 +214,34 @@ def progress(yard: Yard) -> Call[Any]:
 
 
 def publish(yard: Yard) -> Call[Any]:
-    return calls.publish_tasks([TASK])
+    yard.join("w1")
+    yard.store.run(calls.publish_tasks([replace(TASK, version="0")], worker="gone"))
+    return calls.publish_tasks([TASK], worker="w1")
+
+
+def pause(yard: Yard) -> Call[Any]:
+    yard.submit("j1")
+    return oversight.pause("default")
+
+
+def resume(yard: Yard) -> Call[Any]:
+    yard.submit("j1", "j2")
+    yard.client.delete(yard.keys.bell("default"))
+    yard.store.run(oversight.pause("default"))
+    return oversight.resume("default")
+
+
+def _purge(source: Literal["queue", "scheduled"], **options: Any) -> Callable[[Yard], Call[Any]]:
+    def prepare(yard: Yard) -> Call[Any]:
+        yard.submit("j1", "j2", **options)
+        return oversight.purge("default", source)
+
+    return prepare
+
+
+def drain(yard: Yard) -> Call[Any]:
+    yard.join("w1")
+    return oversight.drain("w1")
 
 
 SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
@@ -252,4 +280,9 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "prune": prune,
     "progress": progress,
     "publish": publish,
+    "pause": pause,
+    "resume": resume,
+    "purge": _purge("queue"),
+    "purge what is delayed": _purge("scheduled", delay_seconds=60.0),
+    "drain": drain,
 }

@@ -139,7 +139,7 @@ class Yard:
     def counters(self, queue: str = "default") -> dict[str, int]:
         """The running counts of a queue."""
         found = self.client.hgetall(self.keys.counters(queue))
-        return {name.decode(): int(value) for name, value in found.items()}
+        return {name.decode(): int(value) for name, value in found.items() if b":" not in name}
 
     def quarantined(self) -> set[str]:
         """Ids of unreadable records."""

@@ -67,7 +67,7 @@ class Keys:
         return self.yard("held", worker)
 
     def hand(self, worker: str) -> str:
-        """Hash of a worker's pool, slots and last claim."""
+        """Hash of a worker's pool, slots, last claim, and the release that it is of."""
         return self.yard("worker", worker)
 
     def mail(self, worker: str) -> str:
@@ -77,6 +77,10 @@ class Keys:
     def busy(self, pool: str) -> str:
         """Sorted set: ``worker:slot`` of each busy slot of a pool."""
         return self.yard("busy", pool)
+
+    def paused(self) -> str:
+        """Set of the names of paused queues."""
+        return self.yard("paused")
 
     def pools(self) -> str:
         """Set of the names of all pools."""
@@ -99,7 +103,7 @@ class Keys:
         return self.yard("tenant", tenant)
 
     def counters(self, queue: str) -> str:
-        """Hash: what ever happened to jobs of a queue, as counts."""
+        """Hash: what ever happened to jobs of a queue, and what did lately, as counts."""
         return self.yard("counters", queue)
 
     def events(self, queue: str) -> str:
@@ -115,7 +119,7 @@ class Keys:
         return self.yard("tasks")
 
     def task(self, name: str) -> str:
-        """Hash of one published task."""
+        """Hash of one published task, with all its versions."""
         return self.yard("task", name)
 
     def idempotency(self, scope: str, key: str) -> str:

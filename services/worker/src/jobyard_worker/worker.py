@@ -195,15 +195,16 @@ class Worker(BaseWorker):
         if self._is_registered_once:
             self.name = new_worker_name()
         records = [record_of(task, settings) for task in registry.tasks()]
-        store.run(calls.publish_tasks(records))
         store.run(
             calls.join(
                 self.name,
                 pool=settings.pool,
                 slots=settings.concurrency,
                 lease_seconds=settings.lease_seconds,
+                queues=settings.queues,
             )
         )
+        store.run(calls.publish_tasks(records, worker=self.name))
         self._register(store)
         _report_stock_workers(store)
         self._is_registered_once = True

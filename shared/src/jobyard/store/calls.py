@@ -6,6 +6,7 @@ send twice. Lists are at most ``BATCH`` long, so that the server is never held f
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -26,12 +27,13 @@ from jobyard.store.records import (
 from jobyard.store.scripts import Script, script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from jobyard.store.records import (
         Claim,
         JobRecord,
+        Published,
         QueueInfo,
         RQEnded,
         Settlement,
@@ -88,9 +90,11 @@ def fire(schedule: str, tick: datetime, submission: Submission) -> Call[Submitte
     return Call(script("fire"), sent, lambda reply: _submitted(*reply))
 
 
-def join(worker: str, *, pool: str, slots: int, lease_seconds: float) -> Call[None]:
-    """A worker's first word: its lease begins."""
-    sent = [worker, pool, slots, round(lease_seconds * 1000)]
+def join(
+    worker: str, *, pool: str, slots: int, lease_seconds: float, queues: Sequence[str] = ()
+) -> Call[None]:
+    """A worker's first word: its lease begins. ``queues`` are known from now on."""
+    sent = [worker, pool, slots, round(lease_seconds * 1000), *queues]
     return Call(script("join"), sent, lambda _: None)
 
 
@@ -215,11 +219,7 @@ def list_jobs(
 
 def queues() -> Call[list[QueueInfo]]:
     """Every queue with its depths, by name."""
-    return Call(
-        script("queues"),
-        [],
-        lambda reply: sorted((reading.queue(row) for row in reply), key=lambda info: info.name),
-    )
+    return Call(script("queues"), [], reading.queues)
 
 
 def unreadable(*, after: int = 0, count: int = BATCH) -> Call[UnreadablePage]:
@@ -227,27 +227,39 @@ def unreadable(*, after: int = 0, count: int = BATCH) -> Call[UnreadablePage]:
     return Call(script("unreadable"), [after, count], reading.unreadable)
 
 
-def workers() -> Call[list[WorkerInfo]]:
-    """Every registered worker, by name."""
+def workers(
+    names: Sequence[str] = (), *, jobs: int = 0, tenant: str = ""
+) -> Call[list[WorkerInfo]]:
+    """Workers of these names, or every registered one; by name.
+
+    Each with at most ``jobs`` of the jobs in its hands, of ``tenant`` only where one is named.
+    """
     return Call(
         script("workers"),
-        [],
+        [jobs, tenant, *names],
         lambda reply: sorted((reading.worker(row) for row in reply), key=lambda info: info.name),
     )
 
 
-def publish_tasks(tasks: Iterable[TaskRecord]) -> Call[None]:
-    """Puts tasks into the catalogue; a task of the same name is replaced."""
-    sent = [part for task in tasks for part in (task.name, encoding.task(task))]
+def publish_tasks(tasks: Sequence[TaskRecord], *, worker: str = "") -> Call[None]:
+    """Puts tasks into the catalogue, for a worker that has joined, or for an API."""
+    release = hashlib.sha256(repr([(task.name, task.version) for task in tasks]).encode())
+    rows = ((task.name, task.queue, task.version, encoding.task(task)) for task in tasks)
+    sent = [worker, release.hexdigest()[:16], *(part for row in rows for part in row)]
     return Call(script("publish"), sent, lambda _: None)
 
 
+def published() -> Call[Published]:
+    """The catalogue with all versions of each task, and every declared queue."""
+    return Call(script("published"), [], reading.published)
+
+
 def published_tasks() -> Call[list[TaskRecord]]:
-    """The catalogue, by name."""
+    """The tasks of the catalogue in the versions that count, by name."""
     return Call(
         script("published"),
         [],
-        lambda reply: sorted(filter(None, map(reading.task, reply)), key=lambda task: task.name),
+        lambda reply: [task.record for task in reading.published(reply).tasks],
     )
 
 

@@ -25,11 +25,15 @@ from jobyard.store.records import (
     Claimed,
     ErrorInfo,
     JobRecord,
+    Published,
+    PublishedTask,
     QueueInfo,
     TaskRecord,
+    TaskVersion,
     Unreadable,
     UnreadablePage,
     WorkerInfo,
+    WorkerJob,
 )
 
 _OUTCOMES = {1: "succeeded", 2: "failed", 3: "canceled", 4: "retried", 5: "failed"}
@@ -165,8 +169,18 @@ def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRe
     )
 
 
-def queue(row: list[Any]) -> QueueInfo:
-    """One queue of ``queues.lua``."""
+def queues(reply: list[Any]) -> list[QueueInfo]:
+    """What ``queues.lua`` says, by name."""
+    now_ms, *rows = reply
+    now = _milliseconds(now_ms)
+    return sorted((_queue(row, now) for row in rows), key=lambda info: info.name)
+
+
+_MINUTE_SECONDS = 60
+
+
+def _queue(row: list[Any], now: datetime | None) -> QueueInfo:
+    oldest = _time(row[9])
     return QueueInfo(
         name=row[0].decode(errors="replace"),
         queued=row[1],
@@ -177,12 +191,25 @@ def queue(row: list[Any]) -> QueueInfo:
         failed=row[6],
         canceled=row[7],
         workers=row[8],
-        oldest_enqueued_at=_time(row[9]),
+        oldest_enqueued_at=oldest,
         counters={
             name.decode(errors="replace"): _whole(value) or 0
-            for name, value in _mapping(row[10]).items()
+            for name, value in _mapping(row[13]).items()
         },
+        oldest_age_seconds=_seconds_between(oldest, now),
+        rate_in=(_number(row[11]) or 0.0) / _MINUTE_SECONDS,
+        rate_out=(_number(row[12]) or 0.0) / _MINUTE_SECONDS,
+        paused=bool(row[10]),
     )
+
+
+def _seconds_between(then: datetime | None, now: datetime | None) -> float | None:
+    if then is None or now is None:
+        return None
+    try:
+        return max(0.0, (now - then).total_seconds())
+    except TypeError:  # a time without a zone, which only foreign programs write
+        return None
 
 
 def unreadable(reply: list[bytes]) -> UnreadablePage:
@@ -204,14 +231,15 @@ def _put_aside(job_id: bytes, text: bytes) -> Unreadable:
 
 def worker(row: list[Any]) -> WorkerInfo:
     """One worker of ``workers.lua``."""
-    fields = _mapping(row[1])
+    name, flat, pool, slots, busy, held, draining, *jobs = row
+    fields = _mapping(flat)
     return WorkerInfo(
-        name=row[0].decode(errors="replace"),
+        name=name.decode(errors="replace"),
         state=_text(fields, b"state") or "unknown",
         queues=tuple(filter(None, _text(fields, b"queues").split(","))),
-        pool=row[2].decode(),
-        slots=_whole(row[3]) or 0,
-        busy=row[4],
+        pool=pool.decode(errors="replace"),
+        slots=_whole(slots) or 0,
+        busy=held if _whole(busy) is None else int(busy),
         hostname=_text(fields, b"hostname"),
         pid=_whole(fields.get(b"pid", b"")),
         version=_text(fields, b"version"),
@@ -220,6 +248,38 @@ def worker(row: list[Any]) -> WorkerInfo:
         succeeded=_whole(fields.get(b"successful_job_count", b"")) or 0,
         failed=_whole(fields.get(b"failed_job_count", b"")) or 0,
         engine=_text(fields, b"engine") or "rq",
+        held=held,
+        draining=bool(draining),
+        jobs=tuple(_in_hand(jobs[at : at + 4]) for at in range(0, len(jobs), 4)),
+    )
+
+
+def _in_hand(row: list[bytes]) -> WorkerJob:
+    job_id, task, queue = (part.decode(errors="replace") for part in row[:3])
+    return WorkerJob(job_id, task, queue, _time(row[3]))
+
+
+def published(reply: list[Any]) -> Published:
+    """What ``published.lua`` says."""
+    queues, rows = reply
+    found = filter(None, (_published(*row) for row in rows))
+    return Published(
+        tuple(sorted(found, key=lambda task: task.record.name)),
+        frozenset(name.decode(errors="replace") for name in queues),
+    )
+
+
+def _published(text: bytes, *versions: Any) -> PublishedTask | None:
+    record = task(text)
+    if record is None:
+        return None
+    rows = (versions[at : at + 3] for at in range(0, len(versions), 3))
+    return PublishedTask(
+        record,
+        tuple(
+            TaskVersion(name.decode(errors="replace"), _milliseconds(since), bool(served))
+            for name, since, served in rows
+        ),
     )
 
 

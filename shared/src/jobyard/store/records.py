@@ -372,7 +372,16 @@ class UnreadablePage:
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:
-    """Depths of one queue and its running counts. ``oldest_enqueued_at`` of what waits."""
+    """Depths of one queue and its running counts. ``oldest_enqueued_at`` of what waits.
+
+    Attributes:
+        scheduled: What is delayed, retries included.
+        oldest_age_seconds: Of what waits, by the server's clock; None where nothing does.
+        rate_in: Jobs a second that were submitted, over the last minute.
+        rate_out: Jobs a second that were worked off, well or badly, over the last minute. Canceled
+            ones do not count: they say nothing about how long others wait.
+        paused: Whether nothing is claimed from it.
+    """
 
     name: str
     queued: int
@@ -385,6 +394,37 @@ class QueueInfo:
     workers: int
     oldest_enqueued_at: datetime | None
     counters: Mapping[str, int]
+    oldest_age_seconds: float | None = None
+    rate_in: float = 0.0
+    rate_out: float = 0.0
+    paused: bool = False
+
+    @property
+    def wait_estimate_seconds(self) -> float | None:
+        """How long what waits will take at the present rate; None where that is not known."""
+        if not self.queued:
+            return 0.0
+        return None if self.paused or not self.rate_out else self.queued / self.rate_out
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What one call of a purge did, and where the next one goes on."""
+
+    began_ms: int
+    canceled: int
+    kept: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerJob:
+    """A job in a worker's hands, ``since`` when."""
+
+    id: str
+    task: str
+    queue: str
+    since: datetime | None
 
 
 ENGINE = "jobyard"
@@ -393,7 +433,14 @@ ENGINE = "jobyard"
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """One registered worker as RQ's tools see it."""
+    """One registered worker as RQ's tools see it.
+
+    Attributes:
+        busy: Slots that run a job.
+        held: Jobs in its hands, with those that were claimed ahead of a free slot.
+        draining: Whether it was asked to drain.
+        jobs: Some of what it holds, where that was asked for.
+    """
 
     name: str
     state: str
@@ -409,6 +456,9 @@ class WorkerInfo:
     succeeded: int
     failed: int
     engine: str = ENGINE
+    held: int = 0
+    draining: bool = False
+    jobs: tuple[WorkerJob, ...] = ()
 
     @property
     def is_stock(self) -> bool:
@@ -430,3 +480,34 @@ class TaskRecord:
     isolated: bool
     description: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVersion:
+    """One version of a task in the catalogue: when it was first seen, and whether it is served."""
+
+    version: str
+    first_seen_at: datetime | None
+    served: bool
+    """By a worker that is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTask:
+    """A task of the catalogue: the version that counts, and all there are, that one first."""
+
+    record: TaskRecord
+    versions: tuple[TaskVersion, ...] = ()
+
+    @property
+    def clash(self) -> bool:
+        """Whether living workers serve different versions: payloads are checked by one of them."""
+        return sum(version.served for version in self.versions) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The catalogue: tasks by name, and the queues that anybody has ever declared."""
+
+    tasks: tuple[PublishedTask, ...]
+    queues: frozenset[str]

@@ -32,12 +32,13 @@ class Script:
 
 _PARTS = {
     **dict.fromkeys(
-        ("cancel", "release", "reap", "promote", "prune", "tend_rq"),
+        ("cancel", "release", "reap", "promote", "prune", "purge", "tend_rq"),
         ("lib", "rq"),
     ),
     **dict.fromkeys(("submit", "fire"), ("lib", "storing")),
     "settle": ("lib", "rq", "storing", "settling"),
     "settle_rq": ("lib", "rq", "settling"),
+    **dict.fromkeys(("publish", "published"), ("lib", "versions")),
 }
 """What stands before a script; ``lib`` alone before every other one."""
 

@@ -4,7 +4,7 @@
 -- The same nonce again (a lost reply) brings the same jobs and takes no other, also where it took
 -- none; a smaller one than the last is a late copy that nobody listens to, and takes nothing. So a
 -- limit of 0 closes a nonce. Queues are emptied in the order given, each with its lanes: <q>.high before
--- it, <q>.low after it. One with a key of a foreign type is passed over.
+-- it, <q>.low after it. One that is paused, or has a key of a foreign type, is passed over.
 -- KEYS none  ARGV prefix, worker, nonce, limit, n, n × queue
 -- Returns 'gone' when the worker has no lease, else 'ok', now (ms), 1 when more waits,
 -- records too new, queues passed over (comma list), then flat for each job:
@@ -45,16 +45,21 @@ end
 -- The first queue from an index on in which something waits, by halving: few commands for many queues.
 local queues, lists = {}, {}
 local function serve(queue) queues[#queues + 1], lists[#lists + 1] = queue, key('queue', queue) end
+local bases = {}
 local outer = {} -- lists of the lanes beside the queues asked for; mostly none of them is there
 for i = 6, 5 + tonumber(ARGV[5]) do
+  bases[#bases + 1] = base_of(ARGV[i])
   outer[#outer + 1] = key('queue', ARGV[i] .. '.high')
   outer[#outer + 1] = key('queue', ARGV[i] .. '.low')
 end
 local in_lanes = #outer > 0 and redis.call('EXISTS', unpack(outer)) > 0
+local paused = redis.pcall('SMISMEMBER', yard('paused'), unpack(bases))
 for i = 6, 5 + tonumber(ARGV[5]) do
-  if in_lanes then serve(ARGV[i] .. '.high') end
-  serve(ARGV[i])
-  if in_lanes then serve(ARGV[i] .. '.low') end
+  if paused[i - 5] ~= 1 then
+    if in_lanes then serve(ARGV[i] .. '.high') end
+    serve(ARGV[i])
+    if in_lanes then serve(ARGV[i] .. '.low') end
+  end
 end
 local function any(first, last_one) return redis.call('EXISTS', unpack(lists, first, last_one)) > 0 end
 local function next_waiting(first)

@@ -126,17 +126,32 @@ local function flush_events()
 end
 -- What ended in this call, and what is deleted with it; rq.lua sets what happens after an end.
 local ENDED, DOOMED, AFTER = {}, {}, nil
+
+-- What came and what was worked off lately: counts of ten seconds each, beside the totals; queues.lua
+-- adds up a minute. The first of a new one takes away those that nobody adds up any more.
+local BUCKET = math.floor(NOW / 10000)
+local function note_rate(counters, way, jobs)
+  if jobs == 0 or bump(counters, way .. ':' .. BUCKET, jobs) > jobs then return end
+  for _, name in ipairs(redis.call('HKEYS', counters)) do
+    local bucket = tonumber(string.match(name, '^%l+:(%d+)$') or '')
+    if bucket and BUCKET - bucket > 6 then redis.call('HDEL', counters, name) end
+  end
+end
+local function flush_counts()
+  for queue, names in pairs(TALLY) do
+    local counters = yard('counters', queue)
+    for name, number in pairs(names) do bump(counters, name, number) end
+    note_rate(counters, 'in', names.submitted or 0)
+    note_rate(counters, 'out', (names.succeeded or 0) + (names.failed or 0) + (names.expired or 0))
+  end
+end
 local function flush()
   if AFTER and #ENDED > 0 then AFTER(ENDED) end
   if #DOOMED > 0 then redis.call('DEL', unpack(DOOMED)) end
   flush_later()
   flush_events()
   for queue, jobs in pairs(RINGS) do ring(queue, jobs) end
-  for queue, names in pairs(TALLY) do
-    for name, number in pairs(names) do
-      bump(yard('counters', queue), name, number)
-    end
-  end
+  flush_counts()
 end
 
 -- The guards of the keys that a move in `queue` may write; all of them where no part is named.
