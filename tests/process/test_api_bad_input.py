@@ -163,7 +163,7 @@ RAW = [
 def stored(client: redis.Redis) -> list[bytes]:
     """Keys in the store, without those of the catalogue."""
     keys = [key for key in client.scan_iter("*") if isinstance(key, bytes)]
-    return [key for key in keys if not key.startswith(b"rq:yard:task")]
+    return [key for key in keys if not key.startswith((b"rq:yard:task", b"rq:queues"))]
 
 
 def places(reply: httpx.Response) -> set[str]:

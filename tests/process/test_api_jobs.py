@@ -350,7 +350,7 @@ def test_queues_and_workers_are_shown(api: httpx.Client, store: Store, client: r
     client.hset("rq:worker:w-1", mapping={"queues": "q", "state": "idle", "pid": 7})
     store.run(calls.join("w-1", pool="p", slots=4, lease_seconds=60))
 
-    [queue] = api.get("/v1/queues").json()["queues"]
+    queue = api.get("/v1/queues/q").json()
     [worker] = api.get("/v1/workers").json()["workers"]
 
     assert (queue["name"], queue["queued"], queue["running"]) == ("q", 2, 0)

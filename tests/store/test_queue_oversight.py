@@ -298,8 +298,8 @@ def test_what_came_and_what_was_worked_off_in_the_last_minute(yard: Yard) -> Non
 
     info = yard.info()
 
-    assert info.rate_in == pytest.approx(5 / 60)
-    assert info.rate_out == pytest.approx(3 / 60)
+    assert info.in_per_second == pytest.approx(5 / 60)
+    assert info.out_per_second == pytest.approx(3 / 60)
     assert info.wait_estimate_seconds == pytest.approx(1 / (3 / 60))
 
 
@@ -311,7 +311,7 @@ def test_only_a_part_of_the_oldest_ten_seconds_counts(yard: Yard) -> None:
 
     info = yard.info()
 
-    assert 61 <= info.rate_in * 60 < 180, "now and then, never what is long past"
+    assert 61 <= info.in_per_second * 60 < 180, "now and then, never what is long past"
 
 
 def test_old_counts_are_taken_away_when_new_ones_begin(yard: Yard) -> None:

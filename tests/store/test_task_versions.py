@@ -173,6 +173,12 @@ def test_the_queues_of_tasks_and_of_workers_are_declared(yard: Yard) -> None:
     assert queues == {"of-task", "of-worker", "too", "of-job"}
 
 
+def test_the_queue_of_a_worker_of_rq_is_declared_while_it_lives(yard: Yard) -> None:
+    yard.register("stock")
+
+    assert yard.store.run(calls.published()).queues == {"default"}
+
+
 def test_many_releases_leave_no_trail(yard: Yard) -> None:
     publish(yard, "stays", "1")
     for number in range(30):

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def running_api(url: str, **overrides: object) -> Iterator[str]:
-    """Runs the API over the store at ``url``; yields its base URL."""
-    settings = ApiSettings.load(_env_file=None, redis_url=url, api_port=0, **overrides)
+    """Runs the API over the store at ``url``; yields its base URL.
+
+    It takes jobs for any queue unless it is told not to: most tests start no worker.
+    """
+    chosen = {"any_queue": True, **overrides}
+    settings = ApiSettings.load(_env_file=None, redis_url=url, api_port=0, **chosen)
     listener = bind(settings)
     config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)

@@ -10,13 +10,14 @@ from jobyard.catalogue import record_of
 from jobyard.errors import InvalidPayloadError
 from jobyard.registry import discover
 from jobyard.settings import Settings
+from jobyard.store.records import PublishedTask
 from jobyard_api.catalogue import KnownTask, compile_schema
 
 TASKS = {task.name: record_of(task, Settings.load(_env_file=None)) for task in discover(()).tasks()}
 
 
 def problems(schema: dict[str, Any], payload: dict[str, Any]) -> list[str]:
-    known = KnownTask(TASKS["echo"], compile_schema(schema))
+    known = KnownTask(PublishedTask(TASKS["echo"]), compile_schema(schema))
     with pytest.raises(InvalidPayloadError) as caught:
         known.check(payload)
     return [place for place, _ in caught.value.problems]
@@ -49,7 +50,9 @@ def test_a_wrong_email_address_is_a_mismatch() -> None:
 def test_a_time_without_offset_is_left_to_the_task() -> None:
     schema = {"properties": {"at": {"type": "string", "format": "date-time"}}}
 
-    KnownTask(TASKS["echo"], compile_schema(schema)).check({"at": "2030-01-01T10:00:00"})
+    KnownTask(PublishedTask(TASKS["echo"]), compile_schema(schema)).check(
+        {"at": "2030-01-01T10:00:00"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,23 @@ class UnknownTaskError(JobyardError):
         super().__init__(" ".join(filter(None, parts)))
 
 
+class UnknownQueueError(JobyardError):
+    """Nobody has declared a queue of that name.
+
+    Attributes:
+        name: The name that was asked for.
+        nearest: Declared names that look like it, best first.
+    """
+
+    def __init__(self, name: str, nearest: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.nearest = nearest
+        hint = f" Did you mean {', '.join(nearest)}?" if nearest else ""
+        super().__init__(
+            f"No queue named {name!r} is declared.{hint} A worker that serves it declares it."
+        )
+
+
 class InvalidPayloadError(JobyardError):
     """A payload does not fit its task.
 

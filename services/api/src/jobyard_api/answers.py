@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 from starlette.responses import Response
 
-from jobyard_api.models import Attempt, Job, Queue, Task, UnreadableRecord, Worker
+from jobyard_api.models import Attempt, Job, Queue, Task, TaskVersion, UnreadableRecord, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,14 +61,16 @@ def attempt_of(record: records.Attempt) -> Attempt:
     return Attempt.model_validate(record)
 
 
-def task_of(record: records.TaskRecord) -> Task:
+def task_of(task: records.PublishedTask) -> Task:
     """A published task."""
-    return Task.model_validate(record)
+    versions = [TaskVersion.model_validate(version) for version in task.versions]
+    return Task(**asdict(task.record), clash=task.clash, versions=versions)
 
 
-def queue_of(info: records.QueueInfo) -> Queue:
-    """One queue."""
-    return Queue.model_validate(info)
+def queue_of(info: records.QueueInfo, owner: str | None = None) -> Queue:
+    """One queue; an owner is shown what waits, and not what becomes of all tenants' jobs."""
+    queue = Queue.model_validate(info)
+    return queue if owner is None else queue.model_copy(update=_FOR_OPERATORS)
 
 
 def unreadable_of(record: records.Unreadable) -> UnreadableRecord:
@@ -78,6 +81,14 @@ def unreadable_of(record: records.Unreadable) -> UnreadableRecord:
 def worker_of(info: records.WorkerInfo) -> Worker:
     """One worker."""
     return Worker.model_validate(info)
+
+
+_FOR_OPERATORS = dict.fromkeys(
+    (
+        "scheduled", "blocked", "running", "succeeded", "failed", "canceled", "workers",
+        "in_per_second", "out_per_second", "counters",
+    )
+)  # fmt: skip
 
 
 def _due(submission: records.Submission, now: datetime) -> datetime | None:

@@ -16,11 +16,13 @@ from jobyard_api import __version__, middleware, problems, routes
 from jobyard_api.body import Bounds
 from jobyard_api.catalogue import Catalogue
 from jobyard_api.openapi import SUMMARY, document
+from jobyard_api.routes import classic
 from jobyard_api.yard import Yard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from jobyard.store.records import TaskRecord
     from jobyard_api.settings import ApiSettings
 
 
@@ -55,8 +57,8 @@ async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
     """The core over an open store, with the catalogue kept fresh; closes both."""
     client = connect_async(settings)
     store = AsyncStore(client, settings.keys, seconds=settings.redis_timeout_seconds)
-    own = [record_of(task, settings) for task in discover(()).tasks()]
-    catalogue = Catalogue(store, own)
+    queues = None if settings.any_queue else classic.QUEUES
+    catalogue = Catalogue(store, built_in_tasks(settings), queues)
     refresher = asyncio.create_task(catalogue.keep_fresh())
     try:
         yield Yard(store, catalogue)
@@ -64,3 +66,8 @@ async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
         refresher.cancel()
         await asyncio.gather(refresher, return_exceptions=True)
         await store.close()
+
+
+def built_in_tasks(settings: ApiSettings) -> list[TaskRecord]:
+    """The tasks in this process's own image."""
+    return [record_of(task, settings) for task in discover(()).tasks()]

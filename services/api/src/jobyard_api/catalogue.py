@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import difflib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from jobyard.errors import InvalidPayloadError, StoreUnavailableError, UnknownTaskError
+from jobyard.errors import (
+    InvalidPayloadError,
+    StoreUnavailableError,
+    UnknownQueueError,
+    UnknownTaskError,
+)
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
+from jobyard.store.records import Published, PublishedTask
 from jobyard_api.problems import MAX_SHOWN_ERRORS, pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jobyard.store import AsyncStore
     from jobyard.store.records import TaskRecord
@@ -32,8 +38,13 @@ _log = get_logger("jobyard_api")
 class KnownTask:
     """A published task and the compiled form of its schema."""
 
-    record: TaskRecord
+    published: PublishedTask
     validator: Any
+
+    @property
+    def record(self) -> TaskRecord:
+        """The version that counts."""
+        return self.published.record
 
     def check(self, payload: Mapping[str, Any]) -> None:
         """Compares a payload with the schema.
@@ -47,20 +58,28 @@ class KnownTask:
 
 
 class Catalogue:
-    """Tasks by name, as the store has them and as this process brought them."""
+    """Tasks by name, and queues, as the store has them and as this process brought them."""
 
-    def __init__(self, store: AsyncStore, own: Sequence[TaskRecord]) -> None:
+    def __init__(
+        self, store: AsyncStore, own: Sequence[TaskRecord], queues: Iterable[str] | None = ()
+    ) -> None:
+        """``own`` tasks and ``queues`` are known without the store; None for ``queues``: any is."""
         self._store = store
         self._own = list(own)
+        self._own_queues = None if queues is None else frozenset(queues)
         self._known: dict[str, KnownTask] = {}
+        self._queues: frozenset[str] = frozenset()
+        self._clashes: dict[str, tuple[str, ...]] = {}
         self._is_published = False
         self._refreshed_at = -REFRESH_SECONDS
         self._lock = asyncio.Lock()
-        self._take([])
+        self.edition = 0
+        """Rises whenever a task has come, changed or gone."""
+        self._take(Published((), frozenset()))
 
-    def tasks(self) -> list[TaskRecord]:
+    def tasks(self) -> list[KnownTask]:
         """All tasks, by name."""
-        return [self._known[name].record for name in sorted(self._known)]
+        return [self._known[name] for name in sorted(self._known)]
 
     async def get(self, name: str) -> KnownTask:
         """The task of that name; asks the store again when it is not known yet.
@@ -75,16 +94,33 @@ class Catalogue:
             raise UnknownTaskError(name, tuple(near))
         return self._known[name]
 
+    async def check_queue(self, name: str) -> None:
+        """Lets a declared queue pass; asks the store again when it is not known yet.
+
+        Raises:
+            UnknownQueueError: No task belongs to it and no worker has ever served it.
+        """
+        if self._has_queue(name):
+            return
+        await self._refresh_for_miss()
+        if not self._has_queue(name):
+            near = difflib.get_close_matches(name, self._queues | (self._own_queues or set()), n=3)
+            raise UnknownQueueError(name, tuple(near))
+
+    def _has_queue(self, name: str) -> bool:
+        own = self._own_queues
+        return own is None or name in self._queues or name in own
+
     async def refresh(self) -> None:
         """Takes over what the store has, and publishes this process's tasks where it must.
 
         Raises:
             StoreUnavailableError: The store cannot serve now; what was known stays known.
         """
-        published = await self._store.run(calls.published_tasks())
+        published = await self._store.run(calls.published())
         self._take(published)
         self._refreshed_at = time.monotonic()
-        await self._publish({record.name for record in published})
+        await self._publish({task.record.name for task in published.tasks})
 
     async def keep_fresh(self) -> None:
         """Refreshes for ever; an outage is waited out."""
@@ -112,21 +148,39 @@ class Catalogue:
         await self._store.run(calls.publish_tasks(self._own))
         self._is_published = True
 
-    def _take(self, published: Sequence[TaskRecord]) -> None:
+    def _take(self, published: Published) -> None:
         """What the store has wins over what this process brought; what neither has is gone."""
-        records = {record.name: record for record in (*self._own, *published)}
-        known = {name: self._known_as(record) for name, record in records.items()}
+        brought = (PublishedTask(record) for record in self._own)
+        tasks = {task.record.name: task for task in (*brought, *published.tasks)}
+        known = {name: self._known_as(task) for name, task in tasks.items()}
+        before = self._known
         self._known = {name: task for name, task in known.items() if task is not None}
+        self._queues = published.queues | {task.record.queue for task in self._known.values()}
+        self.edition += self._known != before
+        self._report_clashes()
 
-    def _known_as(self, record: TaskRecord) -> KnownTask | None:
-        before = self._known.get(record.name)
-        if before is not None and before.record == record:
-            return before
+    def _known_as(self, task: PublishedTask) -> KnownTask | None:
+        before = self._known.get(task.record.name)
+        if before is not None and before.published.record == task.record:
+            return replace(before, published=task)
         try:
-            return KnownTask(record, compile_schema(record.schema))
+            return KnownTask(task, compile_schema(task.record.schema))
         except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:
-            _log.warning("catalogue.schema_refused", task=record.name, reason=str(error)[:500])
+            name, reason = task.record.name, str(error)[:500]
+            _log.warning("catalogue.schema_refused", task=name, reason=reason)
             return None
+
+    def _report_clashes(self) -> None:
+        """Once for the same versions: they stay for as long as a rollout takes."""
+        clashes = {
+            name: tuple(version.version for version in task.published.versions if version.served)
+            for name, task in self._known.items()
+            if task.published.clash
+        }
+        for name, versions in clashes.items():
+            if self._clashes.get(name) != versions:
+                _log.warning("catalogue.clash", task=name, versions=",".join(versions))
+        self._clashes = clashes
 
 
 def compile_schema(schema: Mapping[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -221,6 +221,14 @@ class AttemptList(_Answer):
     attempts: list[Attempt]
 
 
+class TaskVersion(_Answer):
+    """One version of a task."""
+
+    version: str
+    first_seen_at: datetime | None
+    served: bool = Field(description="By a worker that is alive")
+
+
 class Task(_Answer):
     """A task as the processes that have it published it."""
 
@@ -234,10 +242,15 @@ class Task(_Answer):
     failure_ttl_seconds: int
     retry: dict[str, Any]
     isolated: bool
-    version: str
+    version: str = Field(description="Fingerprint of the payload's schema")
     payload_schema: dict[str, Any] = Field(
         alias="schema", description="JSON Schema 2020-12 of the payload"
     )
+    clash: bool = Field(
+        description="Workers serve different versions: payloads are checked against this one, and "
+        "may reach a worker of another"
+    )
+    versions: list[TaskVersion] = Field(description="All that are known, the one that counts first")
 
 
 class TaskList(_Answer):
@@ -247,19 +260,55 @@ class TaskList(_Answer):
 
 
 class Queue(_Answer):
-    """How many jobs of a queue are in which state, and what ever happened to its jobs."""
+    """How much of a queue waits, runs and has ended. What is null is not for this key."""
 
     name: str
-    queued: int
-    running: int
-    scheduled: int
-    blocked: int
-    succeeded: int
-    failed: int
-    canceled: int
-    workers: int
-    oldest_enqueued_at: datetime | None
-    counters: dict[str, int]
+    paused: bool = Field(description="No job of it starts")
+    queued: int = Field(description="Jobs that wait for a worker")
+    oldest_enqueued_at: datetime | None = Field(description="Of the job that waits longest")
+    oldest_age_seconds: float | None = Field(description="How long it has waited")
+    wait_estimate_seconds: float | None = Field(
+        description="queued ÷ out_per_second; null when nothing was worked off in the last minute"
+    )
+    scheduled: int | None = Field(description="Jobs that are delayed, retries included")
+    blocked: int | None = Field(description="Jobs that wait for other jobs")
+    running: int | None
+    succeeded: int | None = Field(description="Stored jobs that succeeded; `counters` has all")
+    failed: int | None
+    canceled: int | None
+    workers: int | None = Field(description="Workers that serve it")
+    in_per_second: float | None = Field(description="Submitted jobs, over the last minute")
+    out_per_second: float | None = Field(
+        description="Jobs that succeeded, failed or expired, over the last minute"
+    )
+    counters: dict[str, int] | None = Field(description="What ever happened to its jobs")
+
+
+PurgedState = Literal["queued", "scheduled"]
+
+
+class PurgeRequest(BaseModel):
+    """What is to be purged."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"confirm": "default"}]}
+    )
+
+    confirm: str = Field(description="The name of the queue, once more", max_length=64)
+    states: list[PurgedState] = Field(
+        ["queued"],
+        min_length=1,
+        max_length=2,
+        description="`queued`: what waits. `scheduled`: what is delayed, retries included",
+    )
+
+
+class Purge(_Answer):
+    """What a purge has done."""
+
+    queue: str
+    canceled: int = Field(description="Jobs that were canceled by this request")
+    more: bool = Field(description="More is left: send the request again")
 
 
 class UnreadableRecord(_Answer):
@@ -284,15 +333,26 @@ class QueueList(_Answer):
     queues: list[Queue]
 
 
+class WorkerJob(_Answer):
+    """A job in a worker's hands."""
+
+    id: str
+    task: str = Field(description="Empty for a job of plain RQ code")
+    queue: str
+    since: datetime | None = Field(description="When the worker took it")
+
+
 class Worker(_Answer):
     """A worker process."""
 
     name: str
-    state: str
+    state: str = Field(description="As RQ's tools show it: `idle`, `busy`, `suspended` …")
+    draining: bool = Field(description="It was asked to leave, and does when nothing runs")
     queues: list[str]
     pool: str
-    slots: int
-    busy: int
+    slots: int = Field(description="Jobs that it can run at once")
+    busy: int = Field(description="Slots that run a job")
+    jobs: list[WorkerJob] = Field(description="What it works on, at most 100")
     hostname: str
     pid: int | None
     version: str
@@ -300,8 +360,9 @@ class Worker(_Answer):
     last_heartbeat_at: datetime | None
     succeeded: int
     failed: int
-    engine: str
-    """``jobyard``, or ``rq`` for a worker of RQ's own, whose jobs have no lease."""
+    engine: str = Field(
+        description="`jobyard`, or `rq` for a worker of RQ's own, whose jobs have no lease"
+    )
 
 
 class WorkerList(_Answer):

@@ -19,10 +19,13 @@ class Code(StrEnum):
     INVALID_REQUEST = "invalid-request"
     INVALID_PAYLOAD = "invalid-payload"
     UNKNOWN_TASK = "unknown-task"
+    UNKNOWN_QUEUE = "unknown-queue"
     CLASSIC_UNKNOWN_TASK = "classic-unknown-task"
     IDEMPOTENCY_CONFLICT = "idempotency-conflict"
     JOB_NOT_FOUND = "job-not-found"
     TASK_NOT_FOUND = "task-not-found"
+    QUEUE_NOT_FOUND = "queue-not-found"
+    WORKER_NOT_FOUND = "worker-not-found"
     PATH_NOT_FOUND = "path-not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     JOB_ENDED = "job-ended"
@@ -104,6 +107,22 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "that has it starts.",
         ),
         ProblemType(
+            Code.QUEUE_NOT_FOUND,
+            404,
+            "No such queue",
+            "No queue of this name is known: no task belongs to it, no worker has ever served it, "
+            "and no job was ever submitted to it.",
+            "Use one of the names that `GET /v1/queues` lists; `detail` gives the nearest ones.",
+        ),
+        ProblemType(
+            Code.WORKER_NOT_FOUND,
+            404,
+            "No such worker",
+            "No worker of this name is registered. It left, or died and its lease ran out.",
+            "Use one of the names that `GET /v1/workers` lists. A worker that starts again has a "
+            "new name.",
+        ),
+        ProblemType(
             Code.PATH_NOT_FOUND,
             404,
             "No such path",
@@ -172,6 +191,16 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "No process has published a task of the name in `task`. Nothing was stored.",
             "Use one of the names that `GET /v1/tasks` lists; `detail` gives the nearest ones. A "
             "task appears there when a worker that has it starts.",
+        ),
+        ProblemType(
+            Code.UNKNOWN_QUEUE,
+            422,
+            "No queue of that name",
+            "Nobody has declared a queue of the name in `queue`: no task belongs to it and no "
+            "worker has ever served it, so the job would wait for ever. Nothing was stored.",
+            "Use one of the names that `GET /v1/queues` lists; `detail` gives the nearest ones. A "
+            "queue appears there when a worker that serves it starts. With "
+            "`JOBYARD_ANY_QUEUE=true` the API takes any name.",
         ),
         ProblemType(
             Code.IDEMPOTENCY_CONFLICT,

@@ -15,6 +15,7 @@ from jobyard.errors import (
     InvalidPayloadError,
     StoreDataError,
     StoreUnavailableError,
+    UnknownQueueError,
     UnknownTaskError,
 )
 from jobyard.observability.logging import get_logger
@@ -214,6 +215,11 @@ def _unknown_task(error: UnknownTaskError) -> RefusalError:
     return RefusalError(Code.UNKNOWN_TASK, str(error), errors=[place])
 
 
+def _unknown_queue(error: UnknownQueueError) -> RefusalError:
+    place = FieldError(pointer="/queue", detail=str(error))
+    return RefusalError(Code.UNKNOWN_QUEUE, str(error), errors=[place])
+
+
 def _store_unavailable(_: StoreUnavailableError) -> RefusalError:
     return RefusalError(
         Code.STORE_UNAVAILABLE,
@@ -239,6 +245,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], RefusalError]], ...] = (
     (RefusalError, _itself),
     (RequestValidationError, _invalid_request),
     (UnknownTaskError, _unknown_task),
+    (UnknownQueueError, _unknown_queue),
     (InvalidPayloadError, _invalid_payload),
     (StoreUnavailableError, _store_unavailable),
     (StoreDataError, _store_data),

@@ -43,6 +43,11 @@ class ApiSettings(Settings):
         validation_alias=env("JOBYARD_MAX_JSON_VALUES"),
         description="most values in a body",
     )
+    any_queue: bool = Field(
+        default=False,
+        validation_alias=env("JOBYARD_ANY_QUEUE"),
+        description="take jobs for queues that nobody has declared",
+    )
     shutdown_seconds: int = Field(
         25,
         ge=1,

@@ -13,6 +13,7 @@ from jobyard.store import calls
 from jobyard.store.records import CancelOutcome, SubmitStatus
 from jobyard_api.answers import job_of, job_of_submission
 from jobyard_api.listing import Filter, Listing, list_jobs
+from jobyard_api.oversight import Oversight
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError
 from jobyard_api.submitter import Submitter
@@ -24,12 +25,10 @@ if TYPE_CHECKING:
     from jobyard.store.records import (
         Cursor,
         JobRecord,
-        QueueInfo,
+        PublishedTask,
         Submission,
         Submitted,
-        TaskRecord,
         UnreadablePage,
-        WorkerInfo,
     )
     from jobyard_api.catalogue import Catalogue
     from jobyard_api.models import Job
@@ -53,6 +52,7 @@ class Yard:
 
     def __init__(self, store: AsyncStore, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self.oversight = Oversight(store)
         self._store = store
         self._submitter = Submitter(self._submit)
 
@@ -60,7 +60,8 @@ class Yard:
         """Checks and stores one job.
 
         Raises:
-            UnknownTaskError, InvalidPayloadError: The order does not fit; nothing was stored.
+            UnknownTaskError, UnknownQueueError, InvalidPayloadError: The order does not fit;
+                nothing was stored.
             RefusalError: Its idempotency key was used for another request.
             StoreUnavailableError: The store cannot serve now.
         """
@@ -79,10 +80,12 @@ class Yard:
         """The submission for an order, its payload checked against the task's schema.
 
         Raises:
-            UnknownTaskError, InvalidPayloadError: The order does not fit.
+            UnknownTaskError, UnknownQueueError, InvalidPayloadError: The order does not fit.
         """
         task = await self.catalogue.get(order.task)
         task.check(order.payload)
+        if order.queue is not None:
+            await self.catalogue.check_queue(order.queue)
         return submission_of(order, task.record, owner or "")
 
     async def commit(self, submissions: Sequence[Submission]) -> list[Submitted]:
@@ -138,17 +141,9 @@ class Yard:
         """One page of jobs, newest first."""
         return await list_jobs(self._store, wanted, before, limit)
 
-    async def queues(self) -> list[QueueInfo]:
-        """Every queue, by name."""
-        return await self._store.run(calls.queues())
-
     async def unreadable(self, after: int) -> UnreadablePage:
         """Some of the records that were put aside, from the place ``after`` on."""
         return await self._store.run(calls.unreadable(after=after))
-
-    async def workers(self) -> list[WorkerInfo]:
-        """Every registered worker, by name."""
-        return await self._store.run(calls.workers())
 
     async def journal(self, name: str, owner: str | None) -> list[str]:
         """The last 1 000 lines of the owner's journal of that name, oldest first."""
@@ -162,13 +157,13 @@ class Yard:
         """
         await self._store.ping()
 
-    async def task(self, name: str) -> TaskRecord:
+    async def task(self, name: str) -> PublishedTask:
         """One published task.
 
         Raises:
             UnknownTaskError: No process has published it.
         """
-        return (await self.catalogue.get(name)).record
+        return (await self.catalogue.get(name)).published
 
     async def _submit(self, submissions: list[Submission]) -> list[Submitted]:
         return await self._store.run(calls.submit(submissions))

@@ -197,8 +197,8 @@ def _queue(row: list[Any], now: datetime | None) -> QueueInfo:
             for name, value in _mapping(row[13]).items()
         },
         oldest_age_seconds=_seconds_between(oldest, now),
-        rate_in=(_number(row[11]) or 0.0) / _MINUTE_SECONDS,
-        rate_out=(_number(row[12]) or 0.0) / _MINUTE_SECONDS,
+        in_per_second=(_number(row[11]) or 0.0) / _MINUTE_SECONDS,
+        out_per_second=(_number(row[12]) or 0.0) / _MINUTE_SECONDS,
         paused=bool(row[10]),
     )
 

@@ -377,9 +377,9 @@ class QueueInfo:
     Attributes:
         scheduled: What is delayed, retries included.
         oldest_age_seconds: Of what waits, by the server's clock; None where nothing does.
-        rate_in: Jobs a second that were submitted, over the last minute.
-        rate_out: Jobs a second that were worked off, well or badly, over the last minute. Canceled
-            ones do not count: they say nothing about how long others wait.
+        in_per_second: Jobs a second that were submitted, over the last minute.
+        out_per_second: Jobs a second that were worked off, well or badly, over the last minute.
+            Canceled ones do not count: they say nothing about how long others wait.
         paused: Whether nothing is claimed from it.
     """
 
@@ -395,8 +395,8 @@ class QueueInfo:
     oldest_enqueued_at: datetime | None
     counters: Mapping[str, int]
     oldest_age_seconds: float | None = None
-    rate_in: float = 0.0
-    rate_out: float = 0.0
+    in_per_second: float = 0.0
+    out_per_second: float = 0.0
     paused: bool = False
 
     @property
@@ -404,7 +404,7 @@ class QueueInfo:
         """How long what waits will take at the present rate; None where that is not known."""
         if not self.queued:
             return 0.0
-        return None if self.paused or not self.rate_out else self.queued / self.rate_out
+        return None if self.paused or not self.out_per_second else self.queued / self.out_per_second
 
 
 @dataclass(frozen=True, slots=True)

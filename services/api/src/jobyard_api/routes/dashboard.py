@@ -45,12 +45,14 @@ async def dashboard_jobs(
 
 
 @router.get("/rq/queues/json", operation_id="dashboard_queues", responses=documented())
-async def dashboard_queues(yard: TheYard) -> Response:
+async def dashboard_queues(yard: TheYard, principal: ThePrincipal) -> Response:
     """All queues with their depths."""
-    return answer({"queues": [queue_of(info) for info in await yard.queues()]})
+    found = [queue_of(info, principal.tenant) for info in await yard.oversight.queues()]
+    return answer({"queues": found})
 
 
 @router.get("/rq/workers/json", operation_id="dashboard_workers", responses=documented())
-async def dashboard_workers(yard: TheYard) -> Response:
+async def dashboard_workers(yard: TheYard, principal: ThePrincipal) -> Response:
     """All workers."""
-    return answer({"workers": [worker_of(info) for info in await yard.workers()]})
+    found = await yard.oversight.workers(principal.tenant)
+    return answer({"workers": [worker_of(info) for info in found]})

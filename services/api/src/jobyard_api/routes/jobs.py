@@ -42,6 +42,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
         **documented(
             *BODY_CODES,
             Code.UNKNOWN_TASK,
+            Code.UNKNOWN_QUEUE,
             Code.INVALID_PAYLOAD,
             Code.IDEMPOTENCY_CONFLICT,
             Code.JOB_NOT_FOUND,

@@ -1,4 +1,5 @@
--- published: every task in the catalogue and every queue that was ever declared. Changes nothing.
+-- published: every task in the catalogue, and every queue that was ever declared or is served now.
+-- Changes nothing.
 -- KEYS none  ARGV prefix
 -- Returns names of queues, then a list a task: JSON of the version that counts, and of each version,
 -- that one first: its name, when it was first seen (ms), 1 when a living worker serves it.
@@ -20,5 +21,13 @@ for _, task in ipairs(redis.call('SMEMBERS', yard('tasks'))) do
 end
 for _, name in ipairs(redis.call('SMEMBERS', key('queues'))) do
   queues[#queues + 1] = string.sub(name, #PREFIX + 8)
+end
+-- RQ's own workers do not join, nor do those of an older Jobyard: what they serve stands here only.
+local workers = redis.pcall('SMEMBERS', key('workers'))
+for _, worker in ipairs(workers.err and {} or workers) do
+  local theirs = redis.pcall('HGET', worker, 'queues')
+  for queue in string.gmatch(type(theirs) == 'string' and theirs or '', '[^,]+') do
+    queues[#queues + 1] = queue
+  end
 end
 return { queues, tasks }

@@ -63,7 +63,7 @@ class JobSummaries(BaseModel):
     "/receive",
     operation_id="classic_receive",
     response_model=Status,
-    responses=documented(*BODY_CODES, Code.UNKNOWN_TASK, Code.INVALID_PAYLOAD),
+    responses=documented(*BODY_CODES, Code.UNKNOWN_TASK, Code.UNKNOWN_QUEUE, Code.INVALID_PAYLOAD),
 )
 async def receive(request: Received, yard: TheYard, principal: ThePrincipal) -> Response:
     """Submit a task."""

@@ -102,6 +102,7 @@ class PriorityJob(BaseModel):
         **documented(
             *BODY_CODES,
             Code.CLASSIC_UNKNOWN_TASK,
+            Code.UNKNOWN_QUEUE,
             Code.INVALID_PAYLOAD,
             Code.IDEMPOTENCY_CONFLICT,
             Code.JOB_NOT_FOUND,
