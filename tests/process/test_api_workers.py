@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from jobyard.store import calls
@@ -14,6 +13,7 @@ from support.waiting import wait_for
 from support.workers import EXECUTORS, start_worker
 
 if TYPE_CHECKING:
+    import httpx
     import redis
 
     from jobyard.store import Store

@@ -36,6 +36,7 @@ EmailAddress = Annotated[
     Field(
         max_length=254,
         pattern=r"^[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+$",
+        examples=["ada@example.com"],
     ),
 ]
 """Text with the shape of an e-mail address; whether it exists only sending can tell."""

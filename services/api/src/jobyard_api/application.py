@@ -48,7 +48,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     middleware.install(app, settings)
     problems.install(app)
     routes.install(app)
-    app.openapi = document(app)  # type: ignore[method-assign]  # the framework's documented way
+    app.openapi = document(app, lambda: built_in_tasks(settings))  # type: ignore[method-assign]  # the framework's documented way
     return app
 
 

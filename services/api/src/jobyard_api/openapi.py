@@ -1,19 +1,30 @@
-"""The OpenAPI document that ``/openapi.json`` serves. Built once, from the routes."""
+"""The OpenAPI document that ``/openapi.json`` serves: the routes, and the tasks that there are."""
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
 from jobyard_api.problems import Problem
+from jobyard_api.request_shapes import add_task_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fastapi import FastAPI
 
+    from jobyard.store.records import TaskRecord
+    from jobyard_api.yard import Yard
+
 SUMMARY = "Background jobs over REST: submit a job, watch it finish"
+
+_DESCRIPTION = """\
+Jobs are requests to run a task. A job that was acknowledged (201) is stored and runs to an end,
+whatever process dies. Every error is a problem (RFC 9457) whose `type` leads to its page.
+
+The form of a submission depends on its `task`: choose an example to get the one of that task."""
 
 _TAGS = [
     {"name": "jobs", "description": "Submit, read, list and cancel jobs"},
@@ -26,20 +37,46 @@ _TAGS = [
 ]
 
 
-def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """The function that makes the app's OpenAPI document, once."""
+def document(
+    app: FastAPI, built_in: Callable[[], Sequence[TaskRecord]]
+) -> Callable[[], dict[str, Any]]:
+    """The function that makes the app's OpenAPI document, anew only when a task has changed.
+
+    ``built_in`` tasks stand in it as long as the app does not run, so the committed one has them.
+    """
+    routes: dict[str, Any] = {}
+    made_for = None
 
     def openapi() -> dict[str, Any]:
-        if not app.openapi_schema:
-            app.openapi_schema = _build(app)
-        return app.openapi_schema
+        nonlocal made_for
+        yard: Yard | None = getattr(app.state, "yard", None)
+        edition = yard.catalogue.edition if yard else -1
+        if edition != made_for:
+            routes.update(routes or _build(app))
+            tasks = [task.record for task in yard.catalogue.tasks()] if yard else built_in()
+            app.openapi_schema = _with_tasks(routes, tasks)
+            made_for = edition
+        return app.openapi_schema or {}
 
     return openapi
 
 
+def _with_tasks(routes: dict[str, Any], tasks: Sequence[TaskRecord]) -> dict[str, Any]:
+    found = copy.deepcopy(routes)
+    add_task_shapes(found, tasks)
+    return found
+
+
 def _build(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
-        title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=_TAGS
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        tags=_TAGS,
+        servers=[{"url": "/", "description": "Where this document comes from"}],
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )
     _drop_framework_errors(found)
     schemas = found["components"]["schemas"]

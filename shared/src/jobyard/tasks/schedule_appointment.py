@@ -30,10 +30,14 @@ class Appointment(Payload):
     """What is to be remembered, and when."""
 
     date: Annotated[
-        str, Field(pattern=r"^[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}$"), AfterValidator(_in_calendar)
+        str,
+        Field(pattern=r"^[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}$", examples=["31-01-2030"]),
+        AfterValidator(_in_calendar),
     ]
     time: Annotated[
-        str, Field(pattern=r"^[0-9]{1,2}:[0-9]{2} ?[aApP][mM]$"), AfterValidator(_on_clock)
+        str,
+        Field(pattern=r"^[0-9]{1,2}:[0-9]{2} ?[aApP][mM]$", examples=["11:00 am"]),
+        AfterValidator(_on_clock),
     ]
     description: Annotated[str, Field(max_length=2_000)]
 
