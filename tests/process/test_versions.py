@@ -299,7 +299,7 @@ def test_a_record_that_is_too_new_waits_for_a_newer_worker(
     too_new = [new_id() for _ in range(3)]
     for job_id in too_new:
         store.run(calls.submit([build_submission(id=job_id)]))
-        client.hset(store.keys.job(job_id), mapping={"schema": "2", "shape": b"\x00 unheard of"})
+        client.hset(store.keys.job(job_id), mapping={"schema": "3", "shape": b"\x00 unheard of"})
     before = {job_id: client.hgetall(store.keys.job(job_id)) for job_id in too_new}
     worker = services.start("jobyard-worker", JOBYARD_QUEUES="default")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -303,7 +305,7 @@ def test_a_job_past_its_expiry_ends_instead_of_starting(yard: Yard) -> None:
 
 def test_a_record_of_a_newer_schema_is_left_as_it_is(yard: Yard) -> None:
     yard.submit("new", "known")
-    yard.client.hset(yard.keys.job("new"), mapping={"schema": "2", "data": "of another kind"})
+    yard.client.hset(yard.keys.job("new"), mapping={"schema": "3", "data": "of another kind"})
     before = yard.client.hgetall(yard.keys.job("new"))
     yard.join("w1")
 
@@ -383,7 +385,7 @@ def test_a_large_record_that_was_canceled_or_is_too_new_is_left_as_it_is(yard: Y
         yard.client.hset(yard.keys.job(job_id), "data", b"x" * (65 * MEGABYTE))
     yard.cancel("canceled")
     yard.client.lpush(yard.keys.queue("default"), "canceled")
-    yard.client.hset(yard.keys.job("new"), "schema", "2")
+    yard.client.hset(yard.keys.job("new"), "schema", "3")
     yard.join("w1")
 
     assert yard.claim() == []
@@ -393,7 +395,8 @@ def test_a_large_record_that_was_canceled_or_is_too_new_is_left_as_it_is(yard: Y
 
 def test_a_reply_that_is_large_takes_no_more_jobs(yard: Yard) -> None:
     ids = [f"j{number}" for number in range(5)]
-    yard.submit(*ids, payload=b'{"a":"%s"}' % (b"x" * (6 * MEGABYTE)))
+    noise = b64encode(os.urandom(6 * MEGABYTE))
+    yard.submit(*ids, payload=b'{"a":"%s"}' % noise)
     yard.join("w1")
 
     first = yard.store.run(calls.claim("w1", build_nonce(), ("default",), 5))

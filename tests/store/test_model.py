@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from jobyard.states import State
 from jobyard.store import calls
+from jobyard.store.data import decode_data
 from jobyard.store.records import CancelOutcome, Claimed, Settled, SubmitStatus
 from support.builders import KINDS, build_settlement, build_submission
 from support.consistency import verify
@@ -42,6 +43,8 @@ HELD = (State.RUNNING, State.CANCELING)
 _ENDS = {"succeeded": State.SUCCEEDED, "failed": State.FAILED, "canceled": State.CANCELED}
 
 workers = st.sampled_from(WORKERS)
+LARGE_BYTES = st.sampled_from([0, 1_000])
+"""Whether a payload or result is kept apart."""
 
 
 class _Job:
@@ -78,13 +81,20 @@ class Walk(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ moves
 
-    @rule(target=sent, queue=st.sampled_from(QUEUES), count=st.integers(1, 4), later=st.booleans())
-    def submit(self, queue: str, count: int, later: bool) -> Any:
+    @rule(
+        target=sent,
+        queue=st.sampled_from(QUEUES),
+        count=st.integers(1, 4),
+        later=st.booleans(),
+        large_bytes=LARGE_BYTES,
+    )
+    def submit(self, queue: str, count: int, later: bool, large_bytes: int) -> Any:
         ids = [f"j{self.number + n:03}" for n in range(count)]
         self.number += count
         delay = 600.0 if later else None
         call = calls.submit(
-            [build_submission(id=job_id, queue=queue, delay_seconds=delay) for job_id in ids]
+            [build_submission(id=job_id, queue=queue, delay_seconds=delay) for job_id in ids],
+            large_bytes=large_bytes,
         )
 
         outcomes = self.yard.store.run(call)
@@ -125,6 +135,7 @@ class Walk(RuleBasedStateMachine):
         assert [job.id for job in claim.jobs] == expected
         for delivery in claim.jobs:
             self._hold(worker, delivery)
+            assert decode_data(delivery.data).payload == {}
         return multiple(*((worker, delivery) for delivery in claim.jobs))
 
     @rule(
@@ -132,8 +143,11 @@ class Walk(RuleBasedStateMachine):
         delivery=deliveries,
         kind=st.sampled_from(KINDS),
         at_once=st.booleans(),
+        large_bytes=LARGE_BYTES,
     )
-    def settle(self, delivery: tuple[str, Claimed], kind: str, at_once: bool) -> Any:
+    def settle(
+        self, delivery: tuple[str, Claimed], kind: str, at_once: bool, large_bytes: int
+    ) -> Any:
         """Any delivery ever made: also stale ones and ones that ended."""
         worker, claimed = delivery
         overrides: dict[str, object] = {}
@@ -141,7 +155,8 @@ class Walk(RuleBasedStateMachine):
             overrides = {"delay_seconds": 0.0 if at_once else 600.0}
         if kind == "crashed":
             overrides = {"budget": CRASH_BUDGET}
-        call = calls.settle(worker, [build_settlement(kind, claimed, **overrides)])
+        ended = [build_settlement(kind, claimed, **overrides)]
+        call = calls.settle(worker, ended, large_bytes=large_bytes)
         is_mine = self._is_mine(worker, claimed)
 
         [outcome] = self.yard.store.run(call)

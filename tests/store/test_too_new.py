@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobyard.store.records import Claim
     from support.yard import Yard
 
-NEWER = {"schema": "2", "data": "of another kind", "retry": "as yet unheard of", "shape": "\x00"}
+NEWER = {"schema": "3", "data": "of another kind", "retry": "as yet unheard of", "shape": "\x00"}
 ENVELOPE = {
     *("status", "token", "worker_name", "deliveries", "suspect", "releases", "attempts", "cancel"),
     *("enqueued_at", "started_at", "ended_at"),
@@ -41,7 +41,7 @@ def claim(yard: Yard) -> Claim:
 def claim_as_newer(yard: Yard, worker: str) -> Claim:
     """As a worker of the version that wrote them."""
     call = calls.claim(worker, build_nonce(), ("default",), 5)
-    text = script("claim").text.replace("local SCHEMA = 1 ", "local SCHEMA = 2 ")
+    text = script("claim").text.replace("local SCHEMA = 2 ", "local SCHEMA = 3 ")
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return yard.store.run(replace(call, script=Script("claim", text, sha)))
 
@@ -96,7 +96,7 @@ def test_a_thousand_of_them_do_not_hide_what_an_older_worker_can_run(yard: Yard)
     for at in range(0, len(ids), calls.BATCH):
         yard.submit(*ids[at : at + calls.BATCH])
     for job_id in ids:
-        yard.client.hset(yard.keys.job(job_id), "schema", 2)
+        yard.client.hset(yard.keys.job(job_id), "schema", 3)
     yard.submit("known")
     yard.join("w1")
 

@@ -36,6 +36,7 @@ def verify(client: RawClient, keys: Keys) -> None:
     held.verify_places()
     held.verify_holds()
     held.verify_expiry()
+    held.verify_apart()
     held.verify_counters()
     held.verify_index()
 
@@ -56,6 +57,10 @@ def displaced(before: dict[str, Any], after: dict[str, Any], prefix: str) -> lis
         if places != expected:
             wrong.append(f"{job_id} is in {places}, not in {expected}")
     return wrong
+
+
+def _apart(job_id: str) -> tuple[str, str]:
+    return f"yard:payload:{job_id}", f"yard:result:{job_id}"
 
 
 class _Contents:
@@ -97,11 +102,36 @@ class _Contents:
 
     def verify_expiry(self) -> None:
         for job_id, job in self.jobs.items():
-            for name in (f"job:{job_id}", f"results:{job_id}"):
+            for name in (f"job:{job_id}", f"results:{job_id}", *_apart(job_id)):
                 if name not in self.values:
                     continue
                 expires = self.values[name][2] != NO_EXPIRY
                 assert expires is (job["status"] in _TERMINAL), f"{name} {job['status']} {expires}"
+
+    def verify_apart(self) -> None:
+        """What is kept apart is what the records say, and is counted once its job ended."""
+        said: dict[str, str] = {}
+        for job_id, job in self.jobs.items():
+            sizes = (job.get("payload_bytes"), job.get("result_bytes"))
+            said |= {name: size for name, size in zip(_apart(job_id), sizes, strict=True) if size}
+        found = {
+            name: str(len(value[1]))
+            for name, value in self.values.items()
+            if name.startswith(("yard:payload:", "yard:result:"))
+        }
+        assert found == said
+        for queue in self.queues:
+            listed = self.values.get(f"yard:apart:{queue}", ("", [], 0))[1]
+            counted = {member.decode(): int(score) for member, score in listed}
+            assert counted == self._apart_of_ended(queue, said)
+
+    def _apart_of_ended(self, queue: str, said: dict[str, str]) -> dict[str, int]:
+        sizes = {
+            job_id: sum(int(said.get(name, 0)) for name in _apart(job_id))
+            for job_id, job in self.jobs.items()
+            if job["origin"] == queue and job["status"] in _TERMINAL
+        }
+        return {job_id: size for job_id, size in sizes.items() if size}
 
     def verify_counters(self) -> None:
         stored = Counter(job["origin"] for job in self.jobs.values())

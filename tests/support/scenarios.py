@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from support.yard import Yard
 
 NONCE = "01900000-0000-7000-8000-000000000000"
+LARGE = b'{"text":"%s"}' % (b"x" * 100_000)
 TASK = build_task_record(description="does nothing")
 
 
@@ -35,6 +36,10 @@ def submit(yard: Yard) -> Call[Any]:
         build_submission(id="j3", queue="low", tenant="acme"),
     ]
     return calls.submit(jobs)
+
+
+def submit_large(yard: Yard) -> Call[Any]:
+    return calls.submit([build_submission(id="j1", payload=LARGE), build_submission(id="j2")])
 
 
 def fire(yard: Yard) -> Call[Any]:
@@ -61,6 +66,13 @@ def claim(yard: Yard) -> Call[Any]:
     return calls.claim("w1", NONCE, ("default", "low"), 10)
 
 
+def claim_large(yard: Yard) -> Call[Any]:
+    yard.submit("j1", "gone", payload=LARGE)
+    yard.client.delete(yard.keys.payload("gone"))
+    yard.join("w1")
+    return calls.claim("w1", NONCE, ("default",), 10)
+
+
 def _settle(kind: str, **overrides: Any) -> Callable[[Yard], Call[Any]]:
     def prepare(yard: Yard) -> Call[Any]:
         yard.register("w1")
@@ -80,6 +92,34 @@ def settle_canceling(yard: Yard) -> Call[Any]:
 def settle_unkept(yard: Yard) -> Call[Any]:
     [claimed] = yard.claim_new("j1", result_ttl_seconds=0)
     return calls.settle("w1", [build_settlement("succeeded", claimed)])
+
+
+def settle_large(yard: Yard) -> Call[Any]:
+    claimed = yard.claim_new("j1", "j2", payload=LARGE)
+    children = (build_submission(id="child", payload=LARGE),)
+    return calls.settle(
+        "w1",
+        [
+            build_settlement("succeeded", claimed[0], result=LARGE, follow_ups=children),
+            build_settlement("failed", claimed[1]),
+        ],
+    )
+
+
+def settle_large_unkept(yard: Yard) -> Call[Any]:
+    [claimed] = yard.claim_new("j1", payload=LARGE, result_ttl_seconds=0)
+    return calls.settle("w1", [build_settlement("succeeded", claimed, result=LARGE)])
+
+
+def settle_small_after_large(yard: Yard) -> Call[Any]:
+    """A job that succeeded, and that RQ's tools made to run again."""
+    [claimed] = yard.claim_new("j1")
+    yard.settle("succeeded", claimed, result=LARGE)
+    yard.client.zrem(yard.keys.registry("finished", "default"), "j1")
+    yard.client.hset(yard.keys.job("j1"), "status", "queued")
+    yard.client.rpush(yard.keys.queue("default"), "j1")
+    [again] = yard.claim()
+    return calls.settle("w1", [build_settlement("succeeded", again)])
 
 
 def settle_follow_ups(yard: Yard) -> Call[Any]:
@@ -208,6 +248,14 @@ def prune(yard: Yard) -> Call[Any]:
     return calls.prune()
 
 
+def prune_large(yard: Yard) -> Call[Any]:
+    for claimed in yard.claim_new("j1", "j2", payload=LARGE):
+        yard.settle("succeeded", claimed, result=LARGE)
+    yard.client.zadd(yard.keys.registry("finished", "default"), {"j1": 1})
+    yard.client.delete(yard.keys.job("j2"))
+    return calls.prune()
+
+
 def progress(yard: Yard) -> Call[Any]:
     [claimed] = yard.claim_new("j1")
     return calls.progress("j1", claimed.token, b'{"percent":50}')
@@ -246,14 +294,19 @@ def drain(yard: Yard) -> Call[Any]:
 
 SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "submit": submit,
+    "submit large": submit_large,
     "fire": fire,
     "join": join,
     "renew": renew,
     "claim": claim,
+    "claim large": claim_large,
     "settle succeeded": _settle("succeeded", journal=(JournalEntry("notes", "a line"),)),
     "settle succeeded and not kept": settle_unkept,
     "settle succeeded with follow-ups": settle_follow_ups,
     "settle succeeded of a tenant": settle_of_tenant,
+    "settle large": settle_large,
+    "settle large and not kept": settle_large_unkept,
+    "settle small after large": settle_small_after_large,
     "settle failed": _settle("failed"),
     "settle retrying": _settle("retrying"),
     "settle retrying at once": _settle("retrying", delay_seconds=0),
@@ -278,6 +331,7 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "cancel": cancel,
     "cancel retrying": cancel_retrying,
     "prune": prune,
+    "prune large": prune_large,
     "progress": progress,
     "publish": publish,
     "pause": pause,

@@ -64,8 +64,8 @@ def newer_version(directory: Path) -> Version:
         shutil.copytree(ROOT / source, directory / source)
     claim = directory / "shared/src/jobyard/store/lua/claim.lua"
     text = claim.read_text()
-    assert "local SCHEMA = 1 " in text
-    claim.write_text(text.replace("local SCHEMA = 1 ", "local SCHEMA = 2 "))
+    assert "local SCHEMA = 2 " in text
+    claim.write_text(text.replace("local SCHEMA = 2 ", "local SCHEMA = 3 "))
     return Version("newer", directory)
 
 

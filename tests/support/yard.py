@@ -113,8 +113,8 @@ class Yard:
         return self.store.run(calls.reap(lease_seconds=LEASE_SECONDS, limit=limit))
 
     def prune(self, limit: int = 1000) -> int:
-        """One pruning."""
-        return self.store.run(calls.prune(limit=limit))
+        """One pruning; how many jobs it forgot."""
+        return sum(self.store.run(calls.prune(limit=limit)).values())
 
     def read(self, job_id: str) -> JobRecord:
         """One job that must be there."""

@@ -90,6 +90,18 @@ class Keys:
         """List that idle workers of a queue, and of its lanes, block on."""
         return self.yard("bell", base_of(queue))
 
+    def payload(self, job_id: str) -> str:
+        """String: the payload of one job whose hash it is too large for."""
+        return self.yard("payload", job_id)
+
+    def result(self, job_id: str) -> str:
+        """String: the result of one job whose hash it is too large for."""
+        return self.yard("result", job_id)
+
+    def apart(self, queue: str) -> str:
+        """Sorted set: ended jobs of a queue → bytes of their payload and result kept apart."""
+        return self.yard("apart", queue)
+
     def jobs(self, queue: str) -> str:
         """Sorted set: every stored job of a queue by submission, µs of the server's clock."""
         return self.yard("jobs", queue)

@@ -1,4 +1,4 @@
-"""The one function that RQ sees: every job of ours calls it with a task's name and a payload.
+"""What RQ sees as the function of every job of ours: a task's name and a payload are its arguments.
 
 Our worker never calls it, it runs the task itself. A stock RQ worker on our queues does.
 """
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rq import get_current_job
 
 from jobyard.context import Context
+from jobyard.errors import UnreadableJobError
+from jobyard.keys import Keys, prefix_from_environment
 from jobyard.registry import discover
 from jobyard.settings import Settings
+from jobyard.store.data import decode_data
 from jobyard_worker.execution import result_json
 from jobyard_worker.executors.coroutines import Coroutines
 
@@ -36,6 +39,19 @@ def perform(task: str, payload: dict[str, Any] | None = None) -> Any:
         value = Coroutines().run(value)
     result_json(found.name, value)
     return value
+
+
+def perform_large(task: str, payload_bytes: int) -> Any:
+    """As ``perform``, for a job whose payload of so many bytes is kept apart from its record.
+
+    Raises:
+        UnreadableJobError: The payload is gone; otherwise as ``perform``.
+    """
+    job = get_current_job()
+    found = job and job.connection.get(Keys(prefix_from_environment()).payload(job.id))
+    if not isinstance(found, bytes):
+        raise UnreadableJobError(f"The payload of {payload_bytes} bytes is gone.")
+    return perform(task, decode_data(found).payload)
 
 
 def _context(task: Task) -> Context:

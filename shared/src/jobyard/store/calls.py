@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from jobyard.states import State, rq_status, state_of
 from jobyard.store import encoding, reading
+from jobyard.store.apart import LARGE_BYTES
 from jobyard.store.records import (
     CancelOutcome,
     Cursor,
@@ -76,17 +77,23 @@ class Call(Generic[T]):
         return [prefix, *self.sent]
 
 
-def submit(submissions: Sequence[Submission]) -> Call[list[Submitted]]:
-    """Stores jobs; the outcomes are in the order of ``submissions``."""
+def submit(
+    submissions: Sequence[Submission], *, large_bytes: int = LARGE_BYTES
+) -> Call[list[Submitted]]:
+    """Stores jobs; the outcomes are in the order of ``submissions``.
+
+    A payload that is longer than ``large_bytes`` is kept apart from its job's hash.
+    """
     sent: list[Any] = [len(submissions)]
     for submission in submissions:
-        sent += encoding.submission(submission)
+        sent += encoding.submission(submission, large_bytes)
     return Call(script("submit"), sent, lambda reply: [_submitted(*row) for row in _rows(reply, 3)])
 
 
 def fire(schedule: str, tick: datetime, submission: Submission) -> Call[Submitted]:
     """Stores the job of one tick, unless this or a later tick of the schedule was fired."""
-    sent = [schedule, encoding.milliseconds(tick), *encoding.submission(submission)]
+    job = encoding.submission(submission, LARGE_BYTES)
+    sent = [schedule, encoding.milliseconds(tick), *job]
     return Call(script("fire"), sent, lambda reply: _submitted(*reply))
 
 
@@ -109,12 +116,17 @@ def claim(worker: str, nonce: str, queues: Sequence[str], limit: int) -> Call[Cl
     return Call(script("claim"), sent, reading.claim)
 
 
-def settle(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
-    """Ends deliveries; the outcomes are in the order of ``settlements``."""
+def settle(
+    worker: str, settlements: Sequence[Settlement], *, large_bytes: int = LARGE_BYTES
+) -> Call[list[Settled]]:
+    """Ends deliveries; the outcomes are in the order of ``settlements``.
+
+    A result, or a follow-up's payload, that is longer than ``large_bytes`` is kept apart.
+    """
     now = time.monotonic()
     sent: list[Any] = [worker, len(settlements)]
     for settlement in settlements:
-        sent += encoding.settlement(settlement, now)
+        sent += encoding.settlement(settlement, now, large_bytes)
     return Call(script("settle"), sent, _settled)
 
 
@@ -170,9 +182,9 @@ def cancel(
     return Call(script("cancel"), sent, lambda reply: [_canceled(*row) for row in _rows(reply, 2)])
 
 
-def prune(*, limit: int = 1000) -> Call[int]:
-    """Forgets terminal jobs whose TTL is over; returns how many."""
-    return Call(script("prune"), [limit], int)
+def prune(*, limit: int = 1000) -> Call[dict[str, int]]:
+    """Forgets terminal jobs whose TTL is over; returns how many of which queues."""
+    return Call(script("prune"), [limit], lambda reply: dict(reading.counts(reply)))
 
 
 def tend_rq(*, limit: int = 100) -> Call[int]:
@@ -190,7 +202,7 @@ def read(job_id: str, owner: str | None = None) -> Call[JobRecord | None]:
     return Call(
         script("read"),
         [job_id, owner or ""],
-        lambda reply: reading.job(job_id, *reply) if reply else None,
+        lambda reply: _job(job_id, reply),
     )
 
 
@@ -322,6 +334,13 @@ def _reaped(reply: list[Any]) -> Reaped:
 def _promoted(reply: list[Any]) -> Promoted:
     promoted, wait = reply
     return Promoted(promoted, int(wait) / 1000 if wait else None)
+
+
+def _job(job_id: str, reply: list[Any]) -> JobRecord | None:
+    if not reply:
+        return None
+    flat, due, results, *brought = reply
+    return reading.job(job_id, flat, due, results, brought)
 
 
 def _page(reply: list[Any]) -> JobPage:

@@ -81,23 +81,12 @@ def decode_data(data: bytes) -> JobData:
     return JobData(function, *_arguments(arguments, keywords))
 
 
-def _call(data: bytes) -> list[Any]:
-    call = _load(_unpack(data))
-    if not (isinstance(call, list) and len(call) == 4 and isinstance(call[0], str)):  # noqa: PLR2004
-        raise UnreadableJobError("the record's data is not RQ's [function, instance, args, kwargs]")
-    return call
+def unpack(data: bytes) -> bytes:
+    """The text of what may be compressed; never more than ``MAX_DATA_BYTES`` of it.
 
-
-def _arguments(arguments: Any, keywords: Any) -> tuple[str, dict[str, Any]]:
-    if keywords or not isinstance(arguments, list) or not 1 <= len(arguments) <= 2:  # noqa: PLR2004
-        raise UnreadableJobError(f"{PERFORM} takes a task name and a payload object")
-    task, payload = arguments[0], arguments[1] if len(arguments) > 1 else {}
-    if not isinstance(task, str) or not isinstance(payload, dict):
-        raise UnreadableJobError(f"{PERFORM} takes a task name and a payload object")
-    return task, payload
-
-
-def _unpack(data: bytes) -> bytes:
+    Raises:
+        UnreadableJobError: It is larger, or broken.
+    """
     if data[:1] != b"x":
         return data
     unpacker = zlib.decompressobj()
@@ -110,6 +99,22 @@ def _unpack(data: bytes) -> bytes:
     if not unpacker.eof:
         raise UnreadableJobError("the record's data is cut short")
     return text
+
+
+def _call(data: bytes) -> list[Any]:
+    call = _load(unpack(data))
+    if not (isinstance(call, list) and len(call) == 4 and isinstance(call[0], str)):  # noqa: PLR2004
+        raise UnreadableJobError("the record's data is not RQ's [function, instance, args, kwargs]")
+    return call
+
+
+def _arguments(arguments: Any, keywords: Any) -> tuple[str, dict[str, Any]]:
+    if keywords or not isinstance(arguments, list) or not 1 <= len(arguments) <= 2:  # noqa: PLR2004
+        raise UnreadableJobError(f"{PERFORM} takes a task name and a payload object")
+    task, payload = arguments[0], arguments[1] if len(arguments) > 1 else {}
+    if not isinstance(task, str) or not isinstance(payload, dict):
+        raise UnreadableJobError(f"{PERFORM} takes a task name and a payload object")
+    return task, payload
 
 
 def _load(text: bytes) -> Any:

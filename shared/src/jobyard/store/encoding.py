@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from jobyard.states import State, statuses_of
+from jobyard.store import apart
 from jobyard.store.data import encode_data
 from jobyard.store.records import (
     DEFAULT_FAILURE_TTL_SECONDS,
@@ -34,21 +35,23 @@ def milliseconds(moment: datetime) -> int:
     return round((moment - _EPOCH).total_seconds() * 1000)
 
 
-def submission(job: Submission) -> list[Any]:
-    """``id queue tenant due idem-key idem-fingerprint idem-ttl-ms n field value …``."""
+def submission(job: Submission, large_bytes: int) -> list[Any]:
+    """``id queue tenant due idem-key idem-fingerprint idem-ttl-ms payload n field value …``."""
     once = job.idempotency
     idempotency = (
         [f"{once.scope}:{once.key}", once.fingerprint, once.ttl_seconds * 1000]
         if once
         else ["", "", 0]
     )
-    fields = _fields(job)
-    return [job.id, job.queue, job.tenant, _due(job), *idempotency, len(fields), *fields]
+    data, payload, marks = _data(job, large_bytes)
+    fields = [*_fields(job, data), *marks]
+    head = [job.id, job.queue, job.tenant, _due(job), *idempotency, payload]
+    return [*head, len(fields), *fields]
 
 
-def settlement(ended: Settlement, now: float) -> list[Any]:
-    """``id token kind started-ago-ms ended-ago-ms value error number m journal line … f job …``."""
-    kind, value, problem, number, left = _kind(ended)
+def settlement(ended: Settlement, now: float, large_bytes: int) -> list[Any]:
+    """``id token kind started-ago-ms ended-ago-ms value error number apart m line … f job …``."""
+    kind, value, problem, number, left = _kind(ended, large_bytes)
     return [
         ended.id,
         ended.token,
@@ -114,10 +117,20 @@ def _due(job: Submission) -> str:
     return ""
 
 
-def _fields(job: Submission) -> list[Any]:
+def _data(job: Submission, large_bytes: int) -> tuple[bytes, bytes, list[Any]]:
+    """RQ's ``data``, what is kept apart of it, and the fields that say so."""
+    data = encode_data(job.task, job.payload)
+    if not apart.is_large(job.payload, large_bytes):
+        return data, b"", []
+    packed = apart.pack(data)
+    stub = apart.payload_stub(job.task, len(job.payload))
+    return stub, packed, ["schema", apart.SCHEMA, "payload_bytes", len(packed)]
+
+
+def _fields(job: Submission, data: bytes) -> list[Any]:
     fields = [
         "task", job.task,
-        "data", encode_data(job.task, job.payload),
+        "data", data,
         "timeout", job.timeout_seconds,
     ]  # fmt: skip
     if job.result_ttl_seconds != DEFAULT_RESULT_TTL_SECONDS:
@@ -139,14 +152,15 @@ def _fields(job: Submission) -> list[Any]:
 
 _Encoded = tuple[str, bytes, bytes, int, "Sequence[Any]"]
 
-_NOTHING_LEFT = (0, 0)
+_NOTHING_LEFT = (b"", 0, 0)
 
 
-def _kind(ended: Settlement) -> _Encoded:
+def _kind(ended: Settlement, large_bytes: int) -> _Encoded:
     outcome = cast("Succeeded | Failed | Retrying | Canceled | Crashed", ended)
     match outcome:
         case Succeeded():
-            return "succeeded", b64encode(outcome.result), b"", 0, _left(outcome)
+            value, result = _result(outcome, large_bytes)
+            return "succeeded", value, b"", 0, (result, *_left(outcome, large_bytes))
         case Failed():
             return "failed", *_problem(outcome.error, outcome.attempt), 0, _NOTHING_LEFT
         case Retrying():
@@ -162,12 +176,19 @@ def _kind(ended: Settlement) -> _Encoded:
             assert_never(outcome)
 
 
-def _left(ended: Succeeded) -> Sequence[Any]:
+def _result(ended: Succeeded, large_bytes: int) -> tuple[bytes, bytes]:
+    """RQ's return value, and what is kept apart of it."""
+    if not apart.is_large(ended.result, large_bytes):
+        return b64encode(ended.result), b""
+    return apart.result_stub(ended.id, len(ended.result)), apart.pack(ended.result)
+
+
+def _left(ended: Succeeded, large_bytes: int) -> Sequence[Any]:
     """``m journal line … f job …``."""
     if not ended.journal and not ended.follow_ups:
-        return _NOTHING_LEFT
+        return 0, 0
     lines = [part for entry in ended.journal for part in (entry.journal, entry.line)]
-    jobs = [part for job in ended.follow_ups for part in submission(job)]
+    jobs = [part for job in ended.follow_ups for part in submission(job, large_bytes)]
     return (len(lines), *lines, len(ended.follow_ups), *jobs)
 
 

@@ -11,11 +11,12 @@ import zlib
 from base64 import b64decode
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobyard.errors import UnreadableJobError
 from jobyard.retry import RetryPolicy
 from jobyard.states import RQStatus, rq_status, state_of
+from jobyard.store import apart
 from jobyard.store.data import JobData, decode_data
 from jobyard.store.records import (
     DEFAULT_FAILURE_TTL_SECONDS,
@@ -35,6 +36,9 @@ from jobyard.store.records import (
     WorkerInfo,
     WorkerJob,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _OUTCOMES = {1: "succeeded", 2: "failed", 3: "canceled", 4: "retried", 5: "failed"}
 """``rq.results.Result.Type``."""
@@ -123,10 +127,21 @@ def delivery(member: bytes) -> tuple[str, str]:
     return job_id, token
 
 
-def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRecord:
-    """A job from its hash, its due time and the last of its results (newest first)."""
+def job(
+    job_id: str,
+    flat: list[bytes],
+    due: bytes,
+    results: list[Any],
+    brought: list[bytes] | None = None,
+) -> JobRecord:
+    """A job from its hash, its due time and the last of its results (newest first).
+
+    ``brought`` are the payload and the result where they are kept apart; None: they were left out.
+    """
     fields = _mapping(flat)
-    data = _data(fields)
+    payload, kept = brought or (b"", b"")
+    omitted = _omitted(fields) if brought is None else ()
+    data = _data(fields, payload)
     status = _status(fields)
     attempts = _whole(fields.get(b"attempts", b"")) or 0
     history = _history(results, attempts)
@@ -143,8 +158,9 @@ def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRe
         ),
         status=status,
         payload=data.payload if data else None,
-        readable=data is not None,
-        result=_result(newest) if status is RQStatus.FINISHED else None,
+        readable=data is not None or "payload" in omitted,
+        result=_result(newest, fields, kept) if status is RQStatus.FINISHED else None,
+        omitted=omitted,
         error=history[0].error if history and status is not RQStatus.FINISHED else None,
         attempts=attempts,
         deliveries=_whole(fields.get(b"deliveries", b"")) or 0,
@@ -167,6 +183,12 @@ def job(job_id: str, flat: list[bytes], due: bytes, results: list[Any]) -> JobRe
         retry=_object(fields.get(b"retry")),
         history=history,
     )
+
+
+def counts(flat: list[Any]) -> Iterator[tuple[str, int]]:
+    """Names and numbers in turn."""
+    for name, number in _mapping(flat).items():
+        yield name.decode(errors="replace"), int(number)
 
 
 def queues(reply: list[Any]) -> list[QueueInfo]:
@@ -334,16 +356,26 @@ def _traceback(packed: bytes) -> str:
     return text.decode(errors="replace")
 
 
-def _result(fields: dict[bytes, bytes]) -> Any:
+def _omitted(fields: dict[bytes, bytes]) -> tuple[str, ...]:
+    return tuple(name for name, size in _APART.items() if size in fields)
+
+
+_APART = {"payload": b"payload_bytes", "result": b"result_bytes"}
+"""Which field says that what is kept apart."""
+
+
+def _result(newest: dict[bytes, bytes], fields: dict[bytes, bytes], kept: bytes) -> Any:
     try:
-        return json.loads(b64decode(fields.get(b"return_value", b"")) or b"null")
+        if b"result_bytes" in fields:
+            return json.loads(apart.result_of(kept) or b"null")
+        return json.loads(b64decode(newest.get(b"return_value", b"")) or b"null")
     except (ValueError, RecursionError):
         return None
 
 
-def _data(fields: dict[bytes, bytes]) -> JobData | None:
+def _data(fields: dict[bytes, bytes], payload: bytes) -> JobData | None:
     try:
-        return decode_data(fields.get(b"data", b""))
+        return decode_data(payload if b"payload_bytes" in fields else fields.get(b"data", b""))
     except UnreadableJobError:
         return None
 

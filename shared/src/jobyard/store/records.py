@@ -298,7 +298,7 @@ class JobRecord:
     """A stored job as it is read back. ``payload`` and ``result`` are JSON values.
 
     ``readable`` is False for a record of a foreign serializer: its payload is not shown, and it is
-    never unpickled.
+    never unpickled. ``omitted`` names which of the two are kept apart and were not brought.
     """
 
     id: str
@@ -309,6 +309,7 @@ class JobRecord:
     payload: Any
     readable: bool
     result: Any
+    omitted: tuple[str, ...]
     error: ErrorInfo | None
     attempts: int
     deliveries: int

@@ -28,7 +28,7 @@ class Pruner:
 
     def tick(self) -> float:
         """Prunes one chunk; the next follows soon while there is more."""
-        pruned = self._store.run(calls.prune(limit=CHUNK))
+        pruned = sum(self._store.run(calls.prune(limit=CHUNK)).values())
         self._store.run(calls.tend_rq())
         if pruned:
             log.debug("pruner.pruned", jobs=pruned)

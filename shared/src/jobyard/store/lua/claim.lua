@@ -1,6 +1,7 @@
 -- claim: pops waiting jobs and makes them this worker's, in one step (closes W1, W2, W5, W16).
 -- Only jobs whose status is `queued` are taken: ids left behind by a cancel are passed over, jobs
 -- past their expiry end here, and records of a newer schema go back to the end of their queue.
+-- A payload that is kept apart is brought in the place of the data.
 -- The same nonce again (a lost reply) brings the same jobs and takes no other, also where it took
 -- none; a smaller one than the last is a late copy that nobody listens to, and takes nothing. So a
 -- limit of 0 closes a nonce. Queues are emptied in the order given, each with its lanes: <q>.high before
@@ -12,11 +13,12 @@
 -- result_ttl uses-rq (1 where plain RQ code asked for what only RQ's handlers do)
 
 local worker, nonce, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
-local SCHEMA = 1 -- of records; a higher one was written by a newer Jobyard
+local SCHEMA = 2 -- of records (2: the payload is kept apart); a higher one was written by a newer Jobyard
 local LOOKS = 1000 -- ids that one call looks at, however many of them are to be passed over
 local ENOUGH = 16 * 1024 * 1024 -- bytes of data after which one reply takes no more jobs
 local WANTED = { 'status', 'data', 'timeout', 'attempts', 'deliveries', 'retry', 'suspect', 'meta',
-  'enqueued_at', 'created_at', 'task', 'result_ttl', 'token', 'schema', 'expires_at' }
+  'enqueued_at', 'created_at', 'task', 'result_ttl', 'token', 'schema', 'expires_at',
+  'payload_bytes' }
 local about, held = yard('worker', worker), yard('held', worker)
 if not redis.call('ZSCORE', yard('lease'), worker) then return { 'gone' } end
 expect('hash', about)
@@ -79,7 +81,10 @@ if last[1] == nonce then
   if next_waiting(1) then reply[3] = 1 end
   for i, id in ipairs(before[2]) do
     local job, token = fields(id, unpack(WANTED)), token_of(i)
-    if job and job[13] == token and job[1] == 'started' then bring(id, token, before[3][i], job) end
+    if job and job[13] == token and job[1] == 'started' then
+      if job[16] then job[2] = bring_apart('payload', id) end
+      bring(id, token, before[3][i], job)
+    end
   end
   return reply
 end
@@ -114,6 +119,13 @@ local function take_large(id, queue)
   pass_over(id, queue, job[1])
 end
 
+-- One that RQ's tools made to run again still had the TTL of its end.
+local function keep_apart(id, queue)
+  redis.call('PERSIST', yard('payload', id))
+  redis.call('PERSIST', yard('result', id))
+  redis.pcall('ZREM', yard('apart', queue), id)
+end
+
 local taken = 0 -- bytes
 local function take(id, queue)
   if is_too_large(key('job', id)) then return take_large(id, queue) end
@@ -124,6 +136,12 @@ local function take(id, queue)
   if job[1] ~= 'queued' then return pass_over(id, queue, job[1]) end
   if not job[2] then return refuse(id, queue, 'the job has no data') end
   if job[15] and (tonumber(job[15]) or NOW) < NOW then return finish(id, queue, 'expired', NOW, 'expired', '1') end
+  if job[16] then
+    local data, reason = bring_apart('payload', id)
+    if not data then return refuse(id, queue, reason) end
+    job[2] = data
+    keep_apart(id, queue)
+  end
   local number = #claimed + 1
   local token = token_of(number)
   job[5] = string.format('%d', (tonumber(job[5] or '') or 0) + 1)

@@ -20,6 +20,14 @@ local function yard(name, of)
   return PREFIX .. ':yard:' .. name
 end
 
+-- Every key of one job: who deletes a job deletes these. RQ writes two colons in the last one.
+local function dependents_of(id) return key('job', id) .. ':dependents' end
+local function dependencies_of(id) return key('job', '', id) .. ':dependencies' end
+local function keys_of(id)
+  return key('job', id), key('results', id), yard('payload', id), yard('result', id),
+    dependents_of(id), dependencies_of(id)
+end
+
 -- Raises before anything is written when a key holds another type. Returns whether it exists.
 local function expect(kind, name)
   local found = redis.call('TYPE', name).ok
@@ -125,7 +133,7 @@ local function flush_events()
   end
 end
 -- What ended in this call, and what is deleted with it; rq.lua sets what happens after an end.
-local ENDED, DOOMED, AFTER = {}, {}, nil
+local ENDED, DOOMED, UNKEPT, AFTER = {}, {}, {}, nil
 
 -- What came and what was worked off lately: counts of ten seconds each, beside the totals; queues.lua
 -- adds up a minute. The first of a new one takes away those that nobody adds up any more.
@@ -147,7 +155,9 @@ local function flush_counts()
 end
 local function flush()
   if AFTER and #ENDED > 0 then AFTER(ENDED) end
-  if #DOOMED > 0 then redis.call('DEL', unpack(DOOMED)) end
+  for at = 1, #DOOMED, CHUNK do
+    redis.call('DEL', unpack(DOOMED, at, math.min(at + CHUNK - 1, #DOOMED)))
+  end
   flush_later()
   flush_events()
   for queue, jobs in pairs(RINGS) do ring(queue, jobs) end
@@ -208,24 +218,39 @@ local function make_due(id, queue, due_ms, state)
   sleep_until(id, queue, due_ms, state)
 end
 
+-- What is kept apart from the hash, by its fields `payload_bytes` and `result_bytes`: nil where
+-- nothing is, as of nearly all jobs, else how many bytes.
+local function apart_of(payload_bytes, result_bytes)
+  if not payload_bytes and not result_bytes then return nil end
+  return (tonumber(payload_bytes or '') or 0) + (tonumber(result_bytes or '') or 0)
+end
+
 -- Nothing of a job that ended is kept without a TTL, unless the TTL is -1 (keep) or 0 (drop).
--- A key of a foreign type in the place of its results is nobody's to touch.
+-- A key of a foreign type in the place of its results is nobody's to touch. What is kept apart is
+-- counted, for the memory budget; a foreign key in the place of that index costs the count alone.
 local FOREIGN = {}
-local function keep(id, queue, registry, ttl)
-  local job, results = key('job', id), key('results', id)
-  if FOREIGN[id] then results = job end
+local function expire(name, ttl)
+  if ttl < 0 then redis.call('PERSIST', name) else redis.call('EXPIRE', name, ttl) end
+end
+local function doom(id)
+  UNKEPT[id] = true
+  for _, name in ipairs({ keys_of(id) }) do
+    if not FOREIGN[id] or name ~= key('results', id) then DOOMED[#DOOMED + 1] = name end
+  end
+end
+local function keep(id, queue, registry, ttl, apart)
   if ttl == 0 then
-    DOOMED[#DOOMED + 1], DOOMED[#DOOMED + 2] = job, results
+    doom(id)
     return later('ZREM', yard('jobs', queue), id)
   end
   local until_s = NOW / 1000 + (ttl < 0 and NEVER or ttl)
   later('ZADD', key(registry, queue), string.format('%.3f', until_s), id)
-  if ttl < 0 then
-    redis.call('PERSIST', job)
-    redis.call('PERSIST', results)
-  else
-    redis.call('EXPIRE', job, ttl)
-    redis.call('EXPIRE', results, ttl)
+  expire(key('job', id), ttl)
+  if not FOREIGN[id] then expire(key('results', id), ttl) end
+  if apart then
+    expire(yard('payload', id), ttl)
+    expire(yard('result', id), ttl)
+    redis.pcall('ZADD', yard('apart', queue), apart, id)
   end
 end
 
@@ -240,18 +265,19 @@ end
 local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled', stopped = 'canceled',
   expired = 'expired' }
 local REGISTRY = { stopped = 'failed', expired = 'canceled' } -- the others are called as the status
-local function conclude(id, queue, status, ttl, ended_ms, ...)
+local function conclude(id, queue, status, ttl, apart, ended_ms, ...)
   local shown, state, at = status == 'expired' and 'canceled' or status, STATE[status], #ENDED
   redis.call('HSET', key('job', id), 'status', shown, 'ended_at', iso(ended_ms), ...)
   keep(id, queue, REGISTRY[status] or status,
-    whole_number(ttl) or (status == 'finished' and 3600 or 604800))
+    whole_number(ttl) or (status == 'finished' and 3600 or 604800), apart)
   ENDED[at + 1], ENDED[at + 2], ENDED[at + 3] = id, queue, shown
   event(queue, id, state)
   count(queue, state)
 end
 local function finish(id, queue, status, ended_ms, ...)
-  local ttl = redis.call('HGET', key('job', id), status == 'finished' and 'result_ttl' or 'failure_ttl')
-  conclude(id, queue, status, ttl, ended_ms, ...)
+  local job = redis.call('HMGET', key('job', id), status == 'finished' and 'result_ttl' or 'failure_ttl',
+    'payload_bytes', 'result_bytes')
+  conclude(id, queue, status, job[1], apart_of(job[2], job[3]), ended_ms, ...)
 end
 
 -- A record that cannot be read harms only itself: it is listed, and nothing else stops.
@@ -288,6 +314,15 @@ local function whole(id)
     end
   end
   return flat
+end
+
+-- What is kept apart of a job: its text, or nil and why it cannot be brought.
+local function bring_apart(kind, id)
+  local bytes = redis.pcall('STRLEN', yard(kind, id))
+  if type(bytes) ~= 'number' then return nil, 'its ' .. kind .. ' is of a foreign type' end
+  if bytes == 0 then return nil, 'its ' .. kind .. ' is gone' end
+  if bytes > MOST then return nil, 'its ' .. kind .. ' is larger than ' .. MOST .. ' bytes' end
+  return redis.call('GET', yard(kind, id))
 end
 
 local function results_of(id, most)
@@ -336,13 +371,15 @@ local function queues_held(worker, members)
 end
 
 -- Whether this delivery, held in `queue`, is still the worker's: 'mine' and the job's fields (token,
--- status, cancel, attempts, result_ttl, failure_ttl), else what became of it. again: this
+-- status, cancel, attempts, result_ttl, failure_ttl, payload_bytes, result_bytes), else what became
+-- of it. again: this
 -- settlement was applied before; stale: another delivery owns the job, or RQ's own tools changed it.
 local SEEN = {}
 local function owned(member, id, token, queue)
   if SEEN[member] then return 'again' end
   SEEN[member] = true
-  local job = fields(id, 'token', 'status', 'cancel', 'attempts', 'result_ttl', 'failure_ttl')
+  local job = fields(id, 'token', 'status', 'cancel', 'attempts', 'result_ttl', 'failure_ttl',
+    'payload_bytes', 'result_bytes')
   if not queue then
     if job and job[1] == token and job[2] ~= 'started' then return 'again' end
     return job == nil and 'vanished' or 'stale'

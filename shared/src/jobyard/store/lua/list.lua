@@ -1,4 +1,5 @@
 -- list: one page of the jobs of a queue or a tenant, newest first, looking at no more than a bounded number.
+-- What is kept apart of a job stays where it is.
 -- KEYS none  ARGV prefix, queue ('' for any, of a tenant), source ('jobs', 'tenant' or a registry), score or '+inf', id or '', limit,
 --            looks, task or '', tenant or '', n × 'status:cancel:attempted:expired' pattern of allowed states
 -- Returns next score, next id ('' when the source is at its end), then a list a job:

@@ -1,36 +1,32 @@
 -- prune: forgets terminal jobs whose time is over, in chunks; keeps long running jobs listed.
 -- KEYS none  ARGV prefix, limit
--- Returns how many were forgotten.
+-- Returns a pair a queue where some were forgotten: its name, how many.
 
 local limit, pruned, cursors = tonumber(ARGV[2]), 0, yard('pruner')
+local replies = {}
 expect('hash', cursors)
 local seconds = math.floor(NOW / 1000)
 
 -- What RQ's own clients cancel has no TTL, and stands in the registry as if its time were over.
 local function adopt(id, queue, registry)
-  local ttls = fields(id, 'result_ttl', 'failure_ttl') or {}
-  keep(id, queue, registry, whole_number(ttls[registry == 'finished' and 1 or 2] or nil) or 604800)
-end
-
-local function unlist(id)
-  local tenant = (fields(id, 'tenant') or {})[1]
-  if tenant then redis.pcall('ZREM', yard('tenant', tenant), id) end
+  local job = fields(id, 'result_ttl', 'failure_ttl', 'payload_bytes', 'result_bytes') or {}
+  keep(id, queue, registry, whole_number(job[registry == 'finished' and 1 or 2] or nil) or 604800,
+    apart_of(job[3], job[4]))
 end
 
 -- From 0 on: RQ keeps what it never forgets below.
-local function forget(queue, registry)
+local function forget_over(queue, registry)
   local ended, gone = key(registry, queue), {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ended, 0, seconds, 'LIMIT', 0, limit - pruned)) do
     if redis.call('TTL', key('job', id)) == -1 then adopt(id, queue, registry) else gone[#gone + 1] = id end
   end
   if registry ~= 'finished' then cut_dependents(gone) end
   for _, id in ipairs(gone) do
-    unlist(id)
     redis.call('ZREM', ended, id)
-    redis.call('ZREM', yard('jobs', queue), id)
-    redis.call('DEL', key('job', id), key('results', id), dependents_of(id), dependencies_of(id))
+    forget(id, queue)
   end
   pruned = pruned + #gone
+  return #gone
 end
 
 -- RQ's own clean-up takes entries of wip whose score has passed for abandoned ones.
@@ -43,20 +39,25 @@ end
 
 -- RQ's tools may empty a registry or delete a job before we do: the index must not keep ghosts.
 -- It is walked a chunk a call; the place reached is kept while there is more.
-local function sweep(index, name)
+local function sweep(index, name, queue)
   local from = redis.call('HGET', cursors, name) or '-inf'
   local rows = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
   for i = 1, #rows, 2 do
-    if redis.call('EXISTS', key('job', rows[i])) == 0 then redis.call('ZREM', index, rows[i]) end
+    if redis.call('EXISTS', key('job', rows[i])) == 0 then
+      redis.call('ZREM', index, rows[i])
+      forget(rows[i], queue)
+    end
   end
   if #rows == limit * 2 then redis.call('HSET', cursors, name, rows[#rows])
   elseif from ~= '-inf' then redis.call('HDEL', cursors, name) end
 end
 
 each_queue(function(queue)
-  for _, registry in ipairs({ 'finished', 'failed', 'canceled' }) do forget(queue, registry) end
+  local gone = 0
+  for _, registry in ipairs({ 'finished', 'failed', 'canceled' }) do gone = gone + forget_over(queue, registry) end
+  if gone > 0 then replies[#replies + 1], replies[#replies + 2] = queue, gone end
   refresh(queue)
-  sweep(yard('jobs', queue), queue)
+  sweep(yard('jobs', queue), queue, queue)
 end)
 local tenants = redis.pcall('SMEMBERS', yard('tenants'))
 for _, tenant in ipairs(tenants.err and {} or tenants) do
@@ -64,4 +65,4 @@ for _, tenant in ipairs(tenants.err and {} or tenants) do
   if pcall(expect, 'zset', index) then sweep(index, 'tenant ' .. tenant) end
 end
 flush()
-return pruned
+return replies

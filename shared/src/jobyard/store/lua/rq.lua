@@ -1,9 +1,6 @@
 -- rq: what RQ does in several steps around the end of a job, as one: dependents, rate limits, groups.
 -- A part of the scripts that end jobs or make them ready; flush calls AFTER with what ended.
 
-local function dependents_of(id) return key('job', id) .. ':dependents' end
-local function dependencies_of(id) return key('job', '', id) .. ':dependencies' end -- RQ writes two colons
-
 -- RQ's `rate_limit`: at most so many jobs of one key are queued or running.
 local function limit_is_sound(name)
   return pcall(function()
@@ -100,12 +97,15 @@ local function cut_dependents(parents)
   end
 end
 
--- Whether nothing is kept of a job: its TTL is 0.
-local function is_doomed(id)
-  for _, name in ipairs(DOOMED) do
-    if name == key('job', id) then return true end
+-- Nothing is left of a job whose entry in a registry is gone; nil for a queue that is not known.
+local function forget(id, queue)
+  local tenant = (fields(id, 'tenant') or {})[1]
+  if tenant then redis.pcall('ZREM', yard('tenant', tenant), id) end
+  if queue then
+    redis.call('ZREM', yard('jobs', queue), id)
+    redis.pcall('ZREM', yard('apart', queue), id)
   end
-  return false
+  redis.call('DEL', keys_of(id))
 end
 
 -- `ended` holds id, queue, status of each job that ended: one EXISTS where nobody waits for any.
@@ -116,10 +116,7 @@ local function tend_dependents(ended)
   for i = 1, #ended, 3 do
     local waiting = redis.pcall('SMEMBERS', dependents_of(ended[i]))
     for _, id in ipairs(waiting.err and {} or waiting) do tend_dependent(id, ended[i], ended[i + 2]) end
-    if is_doomed(ended[i]) then
-      cut_dependents({ ended[i] })
-      DOOMED[#DOOMED + 1] = dependents_of(ended[i])
-    end
+    if UNKEPT[ended[i]] then cut_dependents({ ended[i] }) end
   end
 end
 
@@ -129,7 +126,6 @@ local function tend_all(ended)
   for i = 1, #ended, 3 do
     local job = fields(ended[i], 'rate_limit_key')
     if job then release_slot(ended[i], job[1]) end
-    if is_doomed(ended[i]) then DOOMED[#DOOMED + 1] = dependencies_of(ended[i]) end
   end
 end
 

@@ -2,9 +2,10 @@
 -- A token that is not the job's changes nothing (closes W3, W6, W12, W17); sent twice it acts once.
 -- What a successful job enqueued becomes visible in the same step.
 -- KEYS none  ARGV prefix, worker, n, then n × (id token kind started-ago-ms ended-ago-ms value error
--- number m, m × journal/line, f, f × job as in submit)
+-- number apart m, m × journal/line, f, f × job as in submit)
 -- kind: succeeded | failed | retrying | canceled | crashed; value: base64 of the result or traceback,
--- as RQ's results keep it; error: JSON; number: delay in ms (retrying), crash budget (crashed).
+-- as RQ's results keep it; error: JSON; number: delay in ms (retrying), crash budget (crashed);
+-- apart: the result where it is large (value then says so), else ''.
 -- Returns n × outcome: done | again | stale | vanished.
 
 local worker = ARGV[2]
@@ -28,8 +29,9 @@ local function journal_of(id, name) return yard('journal', TENANT[id] ~= '' and 
 -- Where each settlement begins; all types are checked on the way.
 local starts, members = {}, {}
 local function check(at)
-  local lines, jobs = at + 9, at + 9 + tonumber(ARGV[at + 8])
-  if ARGV[at + 8] ~= '0' or ARGV[jobs] ~= '0' then know_tenant(ARGV[at]) end
+  local lines, jobs = at + 10, at + 10 + tonumber(ARGV[at + 9])
+  if ARGV[at + 8] ~= '' then expect('string', yard('result', ARGV[at])) end
+  if ARGV[at + 9] ~= '0' or ARGV[jobs] ~= '0' then know_tenant(ARGV[at]) end
   for i = lines, jobs - 1, 2 do expect('stream', journal_of(ARGV[at], ARGV[i])) end
   local after = jobs + 1
   for _ = 1, tonumber(ARGV[jobs]) do after = guard_new(after) end
@@ -68,8 +70,8 @@ end
 
 -- What a successful job leaves: lines in journals, and jobs.
 local function leave(id, at)
-  local jobs = at + 9 + tonumber(ARGV[at + 8])
-  for i = at + 9, jobs - 1, 2 do
+  local jobs = at + 10 + tonumber(ARGV[at + 9])
+  for i = at + 10, jobs - 1, 2 do
     redis.call('XADD', journal_of(id, ARGV[i]), 'MAXLEN', JOURNAL_CAP, '*', 'id', id, 'line', ARGV[i + 1])
   end
   local _, next_job = nil, jobs + 1
@@ -89,17 +91,35 @@ local function retry(id, queue, delay_ms, ...)
   push(id, queue, false)
 end
 
+-- A large result has a key of its own; an earlier one, of a job that was made to run again, is gone.
+local function set_apart(id, result, job)
+  if result ~= '' then
+    redis.call('SET', yard('result', id), result)
+    redis.call('HSET', key('job', id), 'result_bytes', #result)
+  elseif job[8] then
+    redis.call('DEL', yard('result', id))
+    redis.call('HDEL', key('job', id), 'result_bytes')
+  end
+  return apart_of(job[7], result ~= '' and #result)
+end
+
 local function apply(id, queue, at, job)
   local kind, started, ended = ARGV[at + 2], NOW - tonumber(ARGV[at + 3]), NOW - tonumber(ARGV[at + 4])
   if job[3] == '1' and (kind == 'retrying' or kind == 'crashed') then kind = 'canceled' end
   remember(id, queue, kind, at, started, ended)
   if kind == 'crashed' then return crash(id, queue, tonumber(ARGV[at + 7]), ended) end
+  local ttl = job[6]
   local attempts = string.format('%d', (whole_number(job[4]) or 0) + 1)
   if kind == 'retrying' then
     return retry(id, queue, tonumber(ARGV[at + 7]), 'attempts', attempts, 'started_at', iso(started))
   end
-  if kind == 'succeeded' and (ARGV[at + 8] ~= '0' or ARGV[at + 9] ~= '0') then leave(id, at) end
-  conclude(id, queue, STATUS[kind], kind == 'succeeded' and job[5] or job[6], ended,
+  local apart = apart_of(job[7], job[8])
+  if kind == 'succeeded' then
+    if ARGV[at + 9] ~= '0' or ARGV[at + 10] ~= '0' then leave(id, at) end
+    if job[8] or ARGV[at + 8] ~= '' then apart = set_apart(id, ARGV[at + 8], job) end
+    ttl = job[5]
+  end
+  conclude(id, queue, STATUS[kind], ttl, apart, ended,
     'attempts', attempts, 'started_at', iso(started))
 end
 

@@ -1,8 +1,8 @@
 -- storing: stores new jobs; a part of the scripts that do: submit, fire, and settle (follow-ups).
--- A job is: id queue tenant due idem-key idem-fingerprint idem-ttl n, n × field/value; tenant is '' for
--- none, due is '' (now), '+ms' (from now) or ms since the epoch.
+-- A job is: id queue tenant due idem-key idem-fingerprint idem-ttl payload n, n × field/value; tenant is
+-- '' for none, due is '' (now), '+ms' (from now) or ms since the epoch, payload is '' unless it is apart.
 
-local HEAD = 8 -- values of a job before its fields
+local HEAD = 9 -- values of a job before its fields
 local STORED = 0
 local KNOWN = {} -- ids that are stored, and queues that RQ's set of queues has
 local function guard_tenant(tenant)
@@ -16,7 +16,8 @@ local function guard_new(at)
   if not KNOWN.queues then KNOWN.queues = expect('set', key('queues')) or true end
   KNOWN[id] = expect('hash', key('job', id))
   if ARGV[at + 4] ~= '' then expect('string', yard('idem', ARGV[at + 4])) end
-  return at + HEAD + tonumber(ARGV[at + 7])
+  if ARGV[at + 7] ~= '' then expect('string', yard('payload', id)) end
+  return at + HEAD + tonumber(ARGV[at + 8])
 end
 local function due_of(due)
   local due_ms = tonumber(due) or NOW
@@ -45,7 +46,7 @@ end
 -- outcome, id, state, next index.
 local function store_new(at, heir_of)
   local id, queue, idem = ARGV[at], ARGV[at + 1], ARGV[at + 4]
-  local after = at + HEAD + tonumber(ARGV[at + 7])
+  local after = at + HEAD + tonumber(ARGV[at + 8])
   if idem ~= '' then
     local held = redis.call('GET', yard('idem', idem))
     if held then
@@ -58,6 +59,7 @@ local function store_new(at, heir_of)
     redis.call('SET', yard('idem', idem), ARGV[at + 5] .. ' ' .. id, 'PX', ARGV[at + 6])
   end
   index_new(id, queue, heir_of or ARGV[at + 2])
+  if ARGV[at + 7] ~= '' then redis.call('SET', yard('payload', id), ARGV[at + 7]) end
   local due_ms, job = due_of(ARGV[at + 3]), key('job', id)
   if due_ms > NOW then
     redis.call('HSET', job, 'created_at', iso(NOW), 'origin', queue, 'status', 'scheduled',
