@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 FIELDS = {
-    "id", "task", "queue", "state", "payload", "result", "error", "attempts", "progress", "tags",
-    "created_at", "scheduled_for", "expires_at", "started_at", "ended_at",
+    "id", "task", "queue", "state", "payload", "result", "omitted", "error", "attempts", "progress",
+    "tags", "created_at", "scheduled_for", "expires_at", "started_at", "ended_at",
 }  # fmt: skip
 
 

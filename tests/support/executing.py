@@ -41,6 +41,7 @@ class Executing:
             registry,
             Isolated(self.nursery),
             crash_budget=3,
+            max_result_bytes=self.settings.max_result_bytes,
             report=self.reported.append,
             follow_ups=FollowUps(registry, self.settings),
         )

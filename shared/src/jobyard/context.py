@@ -210,6 +210,7 @@ class Context:
         Raises:
             UnknownTaskError: No task of that name is declared here, and no queue is given.
             InvalidPayloadError: The payload does not fit.
+            PayloadTooLargeError: It is larger than ``JOBYARD_MAX_PAYLOAD_BYTES``.
             ConfigurationError: An option cannot work, or no ``jobyard-worker`` runs this.
             ValueError: There are too many, or they are too large.
         """

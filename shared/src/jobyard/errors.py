@@ -64,6 +64,23 @@ class InvalidPayloadError(JobyardError):
         super().__init__(f"The payload does not fit task {task!r}: {shown}")
 
 
+class PayloadTooLargeError(JobyardError):
+    """A payload is larger than the yard takes; nothing was stored.
+
+    Attributes:
+        size: Its bytes, as JSON.
+        limit: The most that are taken.
+    """
+
+    def __init__(self, task: str, size: int, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(
+            f"The payload for task {task!r} has {size} bytes; {limit} is the most "
+            "(JOBYARD_MAX_PAYLOAD_BYTES). Store the data elsewhere and send where it is."
+        )
+
+
 class UnreadableJobError(JobyardError):
     """A stored job cannot be read: a foreign serializer, a broken record, an unknown function."""
 
@@ -118,3 +135,13 @@ class RetryAfter(JobyardError):  # noqa: N818 - a task asks for something, nothi
 
 class ResultNotStorableError(JobyardError):
     """A task returned something that JSON cannot carry."""
+
+
+class ResultTooLargeError(ResultNotStorableError):
+    """A task returned more than the yard keeps."""
+
+    def __init__(self, task: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"Task {task!r} returned {size} bytes; {limit} is the most "
+            "(JOBYARD_MAX_RESULT_BYTES). Store the data elsewhere and return where it is."
+        )

@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 
 from jobyard.catalogue import record_of, stand_in
 from jobyard.errors import ConfigurationError, InvalidPayloadError, UnknownTaskError
-from jobyard.orders import Order, submission_of
+from jobyard.orders import Order, check_size, submission_of
 from jobyard.queues import check_name
 from jobyard.store.records import Submission
 from jobyard.task import Options, Task
@@ -53,6 +53,7 @@ class FollowUps:
         Raises:
             UnknownTaskError, InvalidPayloadError: There is no such task, or it takes another
                 payload.
+            PayloadTooLargeError: It is larger than the settings allow.
             ConfigurationError: An option cannot work.
         """
         name, found = self._find(task, queue)
@@ -67,7 +68,8 @@ class FollowUps:
             retry=None if retry is None else options.retry(retry).to_json(),
             tags=_tags(options, tags),
         )
-        return _record(submission_of(order, self._defaults(name, found)))
+        submission = submission_of(order, self._defaults(name, found))
+        return _record(check_size(submission, self._settings.max_payload_bytes))
 
     def _find(self, task: object, queue: str | None) -> tuple[str, Task | None]:
         """A task that only other workers have is named together with its queue."""

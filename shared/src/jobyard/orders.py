@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jobyard.errors import PayloadTooLargeError
 from jobyard.ids import new_id
 from jobyard.store.records import Submission
 
@@ -57,6 +58,18 @@ def submission_of(order: Order, task: TaskRecord, tenant: str = "") -> Submissio
         description=order.description or order.task,
         idempotency=order.idempotency,
     )
+
+
+def check_size(submission: Submission, most_bytes: int) -> Submission:
+    """``submission``, whose payload is not too large.
+
+    Raises:
+        PayloadTooLargeError: It is.
+    """
+    size = len(submission.payload)
+    if size > most_bytes:
+        raise PayloadTooLargeError(submission.task, size, most_bytes)
+    return submission
 
 
 def compact(value: Any) -> bytes:

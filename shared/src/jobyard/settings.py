@@ -70,6 +70,19 @@ class Settings(BaseSettings):
         validation_alias=env("JOBYARD_DEFAULT_TIMEOUT_SECONDS", "RQ_DEFAULT_TIMEOUT"),
         description="timeout of tasks that name none",
     )
+    large_bytes: int = Field(
+        65_536,
+        ge=1_024,
+        validation_alias=env("JOBYARD_LARGE_BYTES"),
+        description="payloads and results whose JSON is longer are kept apart from their job",
+    )
+    max_payload_bytes: int = Field(
+        4_194_304,
+        ge=1_024,
+        le=33_554_432,
+        validation_alias=env("JOBYARD_MAX_PAYLOAD_BYTES"),
+        description="largest payload of a job, as JSON",
+    )
     lease_seconds: float = Field(
         30.0,
         ge=1.0,

@@ -44,6 +44,7 @@ def job_of_submission(submission: records.Submission, state: State) -> Job:
         state=state,
         payload=from_json(submission.payload),
         result=None,
+        omitted=[],
         error=None,
         attempts=0,
         progress=None,

@@ -61,7 +61,12 @@ async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
     catalogue = Catalogue(store, built_in_tasks(settings), queues)
     refresher = asyncio.create_task(catalogue.keep_fresh())
     try:
-        yield Yard(store, catalogue)
+        yield Yard(
+            store,
+            catalogue,
+            max_payload_bytes=settings.max_payload_bytes,
+            large_bytes=settings.large_bytes,
+        )
     finally:
         refresher.cancel()
         await asyncio.gather(refresher, return_exceptions=True)

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from jobyard.errors import InvalidPayloadError, UnknownQueueError, UnknownTaskError
+from jobyard.errors import (
+    InvalidPayloadError,
+    PayloadTooLargeError,
+    UnknownQueueError,
+    UnknownTaskError,
+)
 from jobyard_api.idempotency import once_each
 from jobyard_api.models import JobRequest
 from jobyard_api.problem_types import Code
@@ -50,7 +55,12 @@ async def _prepare(
         return await yard.prepare(request.order(once), owner)
     except ValidationError as error:
         return _invalid(error)
-    except (UnknownTaskError, UnknownQueueError, InvalidPayloadError) as error:
+    except (
+        UnknownTaskError,
+        UnknownQueueError,
+        InvalidPayloadError,
+        PayloadTooLargeError,
+    ) as error:
         return refusal_of(error)
 
 

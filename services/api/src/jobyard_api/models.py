@@ -170,6 +170,9 @@ class Job(_Answer):
     state: State
     payload: Any = Field(description="null when the record is not JSON")
     result: Any
+    omitted: list[Literal["payload", "result"]] = Field(
+        description="What is null here because it is large: GET /v1/jobs/{id} shows it"
+    )
     error: JobError | None
     attempts: int = Field(description="Attempts that have ended")
     progress: Any

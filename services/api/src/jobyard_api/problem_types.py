@@ -15,6 +15,7 @@ class Code(StrEnum):
     MALFORMED_JSON = "malformed-json"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     BODY_TOO_LARGE = "body-too-large"
+    PAYLOAD_TOO_LARGE = "payload-too-large"
     UNSAFE_JSON = "unsafe-json"
     INVALID_REQUEST = "invalid-request"
     INVALID_PAYLOAD = "invalid-payload"
@@ -149,6 +150,15 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "The body is too large",
             "The body has more bytes than `JOBYARD_MAX_BODY_BYTES` allows (1 MiB unless set). It "
             "was refused before it was read to its end.",
+            "Put large data elsewhere and send a reference to it.",
+        ),
+        ProblemType(
+            Code.PAYLOAD_TOO_LARGE,
+            413,
+            "The payload is too large",
+            "The payload of a job has, as JSON without spaces, more bytes than "
+            "`JOBYARD_MAX_PAYLOAD_BYTES` allows (4 MiB unless set); the member `limit` says how "
+            "many it allows. Nothing was stored.",
             "Put large data elsewhere and send a reference to it.",
         ),
         ProblemType(

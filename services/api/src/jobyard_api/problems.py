@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from jobyard.errors import (
     InvalidPayloadError,
+    PayloadTooLargeError,
     StoreDataError,
     StoreUnavailableError,
     UnknownQueueError,
@@ -210,6 +211,12 @@ def _invalid_payload(error: InvalidPayloadError) -> RefusalError:
     return RefusalError(Code.INVALID_PAYLOAD, _summary(errors), errors=errors)
 
 
+def _payload_too_large(error: PayloadTooLargeError) -> RefusalError:
+    errors = [FieldError(pointer="/payload", detail=str(error))]
+    members = {"limit": error.limit}
+    return RefusalError(Code.PAYLOAD_TOO_LARGE, str(error), errors=errors, members=members)
+
+
 def _unknown_task(error: UnknownTaskError) -> RefusalError:
     place = FieldError(pointer="/task", detail=str(error))
     return RefusalError(Code.UNKNOWN_TASK, str(error), errors=[place])
@@ -247,6 +254,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], RefusalError]], ...] = (
     (UnknownTaskError, _unknown_task),
     (UnknownQueueError, _unknown_queue),
     (InvalidPayloadError, _invalid_payload),
+    (PayloadTooLargeError, _payload_too_large),
     (StoreUnavailableError, _store_unavailable),
     (StoreDataError, _store_data),
     (HTTPException, _of_framework),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobyard.orders import Order, submission_of
+from jobyard.orders import Order, check_size, submission_of
 from jobyard.queues import JOB_ID_PATTERN
 from jobyard.states import State
 from jobyard.store import calls
@@ -50,18 +50,28 @@ class Yard:
     ``owner`` is the tenant that asks: its jobs are the only ones that there are. None asks for all.
     """
 
-    def __init__(self, store: AsyncStore, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        store: AsyncStore,
+        catalogue: Catalogue,
+        *,
+        max_payload_bytes: int,
+        large_bytes: int,
+    ) -> None:
+        """Payloads above ``large_bytes`` are kept apart, above ``max_payload_bytes`` refused."""
         self.catalogue = catalogue
         self.oversight = Oversight(store)
         self._store = store
+        self._max_payload_bytes = max_payload_bytes
+        self._large_bytes = large_bytes
         self._submitter = Submitter(self._submit)
 
     async def place(self, order: Order, owner: str | None) -> Placed:
         """Checks and stores one job.
 
         Raises:
-            UnknownTaskError, UnknownQueueError, InvalidPayloadError: The order does not fit;
-                nothing was stored.
+            UnknownTaskError, UnknownQueueError, InvalidPayloadError, PayloadTooLargeError:
+                The order does not fit; nothing was stored.
             RefusalError: Its idempotency key was used for another request.
             StoreUnavailableError: The store cannot serve now.
         """
@@ -80,13 +90,14 @@ class Yard:
         """The submission for an order, its payload checked against the task's schema.
 
         Raises:
-            UnknownTaskError, UnknownQueueError, InvalidPayloadError: The order does not fit.
+            UnknownTaskError, UnknownQueueError, InvalidPayloadError, PayloadTooLargeError:
+                The order does not fit.
         """
         task = await self.catalogue.get(order.task)
         task.check(order.payload)
         if order.queue is not None:
             await self.catalogue.check_queue(order.queue)
-        return submission_of(order, task.record, owner or "")
+        return check_size(submission_of(order, task.record, owner or ""), self._max_payload_bytes)
 
     async def commit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores submissions in one call."""
@@ -166,7 +177,8 @@ class Yard:
         return (await self.catalogue.get(name)).published
 
     async def _submit(self, submissions: list[Submission]) -> list[Submitted]:
-        return await self._store.run(calls.submit(submissions))
+        call = calls.submit(submissions, large_bytes=self._large_bytes)
+        return await self._store.run(call)
 
 
 def _not_found(job_id: str) -> RefusalError:

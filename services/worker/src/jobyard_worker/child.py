@@ -22,13 +22,13 @@ from jobyard.errors import JobyardError, UnreadableJobError
 from jobyard.follow_ups import FollowUps
 from jobyard.observability.logging import configure_logging
 from jobyard.registry import discover
-from jobyard.settings import Settings
 from jobyard.store.data import decode_data
 from jobyard_worker.execution import call, journal_of, result_json
 from jobyard_worker.executors.coroutines import Coroutines, Watched
 from jobyard_worker.inbox import Inbox
 from jobyard_worker.interruption import Interruption
 from jobyard_worker.outcome import message_of
+from jobyard_worker.settings import TaskSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,7 @@ class _Tasks:
 
     registry: Registry
     follow_ups: FollowUps
+    max_result_bytes: int
 
 
 class Child:
@@ -86,10 +87,10 @@ class Child:
         """Imports the tasks before the first order. What fails here fails the orders."""
         sys.path[:] = introduction["path"]
         try:
-            settings = Settings.load()
+            settings = TaskSettings.load()
             configure_logging("worker", settings)
             registry = discover(settings.task_modules)
-            self._tasks = _Tasks(registry, FollowUps(registry, settings))
+            self._tasks = _Tasks(registry, FollowUps(registry, settings), settings.max_result_bytes)
         except JobyardError as error:
             self._tasks = error
 
@@ -121,7 +122,7 @@ class Child:
         if task.is_async:
             value = self._coroutines.run(value, Watched(order["timeout_seconds"]))
         lines = [(entry.journal, entry.line) for entry in journal_of(context)]
-        result = result_json(task.name, value).decode()
+        result = result_json(task.name, value, tasks.max_result_bytes).decode()
         follow_ups = context.follow_ups if context else []
         return {"result": result, "journal": lines, "follow_ups": follow_ups}
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from jobyard.context import Context
-from jobyard.errors import JobCanceledError, ResultNotStorableError, UnreadableJobError
+from jobyard.errors import (
+    JobCanceledError,
+    ResultNotStorableError,
+    ResultTooLargeError,
+    UnreadableJobError,
+)
 from jobyard.follow_ups import submissions_of
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
@@ -53,10 +58,6 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-_MOST_BYTES = 16 * 1024 * 1024
-"""Of a result. What cannot be sent within the store's timeout would be sent again for ever, and
-hold up whatever else the worker has to settle."""
-
 
 class _NoRQ:
     """For a worker without RQ's handlers."""
@@ -81,11 +82,13 @@ class Execution:
         isolation: Isolation,
         *,
         crash_budget: int,
+        max_result_bytes: int,
         report: Callable[[Delivery], None],
         follow_ups: FollowUps,
         rider: RQHandlers = _TAKES_NONE,
     ) -> None:
         """``report`` is told that a delivery has new progress; ``rider`` runs jobs of plain RQ."""
+        self._max_result_bytes = max_result_bytes
         self._rider = rider
         self._registry = registry
         self._isolation = isolation
@@ -160,7 +163,7 @@ class Execution:
         value = call(task, data.payload, context)
         if task.is_async:
             value = self._finish(delivery, value, coroutines)
-        return _success(delivery, task, value, context, started)
+        return self._success(delivery, task, value, context, started)
 
     def _finish(self, delivery: Delivery, coroutine: Any, coroutines: Coroutines) -> Any:
         watched = Watched(limit_of(delivery.job.timeout_seconds))
@@ -180,7 +183,28 @@ class Execution:
             value = await watched.run(call(task, payload, context))
         finally:
             delivery.stop = None
-        return _success(delivery, task, value, context, started)
+        return self._success(delivery, task, value, context, started)
+
+    def _success(
+        self,
+        delivery: Delivery,
+        task: Task,
+        value: Any,
+        context: Context | None,
+        started: float,
+    ) -> Succeeded:
+        ended = time.monotonic()
+        job = delivery.job
+        return Succeeded(
+            id=job.id,
+            token=job.token,
+            started=started,
+            ended=ended,
+            result=result_json(task.name, value, self._max_result_bytes),
+            attempt=job.attempts + 1,
+            journal=journal_of(context),
+            follow_ups=submissions_of(context.follow_ups) if context else (),
+        )
 
     def _context(self, delivery: Delivery, task: Task) -> Context:
         def keep(value: bytes) -> None:
@@ -225,34 +249,20 @@ def call(task: Task, payload: dict[str, Any], context: Context | None) -> Any:
     return task.function(**arguments)
 
 
-def _success(
-    delivery: Delivery, task: Task, value: Any, context: Context | None, started: float
-) -> Succeeded:
-    ended = time.monotonic()
-    job = delivery.job
-    return Succeeded(
-        id=job.id,
-        token=job.token,
-        started=started,
-        ended=ended,
-        result=result_json(task.name, value),
-        attempt=job.attempts + 1,
-        journal=journal_of(context),
-        follow_ups=submissions_of(context.follow_ups) if context else (),
-    )
-
-
 def limit_of(timeout_seconds: float | None) -> float | None:
     """The time limit of a job: RQ writes -1 (or nothing) for none."""
     return timeout_seconds if timeout_seconds is not None and timeout_seconds > 0 else None
 
 
-def result_json(task: str, value: Any) -> bytes:
+def result_json(task: str, value: Any, most_bytes: int) -> bytes:
     """``value`` as JSON text.
 
+    What cannot be sent within the store's timeout would be sent again for ever, and hold up
+    whatever else the worker has to settle.
+
     Raises:
-        ResultNotStorableError: JSON cannot carry it, or it is too large; the message says what to
-            return instead.
+        ResultNotStorableError: JSON cannot carry it; the message says what to return instead.
+        ResultTooLargeError: It is longer than ``most_bytes``.
     """
     if value is None:
         return b"null"
@@ -263,7 +273,8 @@ def result_json(task: str, value: Any) -> bytes:
             f"Task {task!r} returned a {type(value).__name__} that JSON cannot carry ({error}). "
             "Return dicts, lists, text, numbers, booleans, None, dates or pydantic models."
         ) from None
-    _check_size(task, len(result))
+    if len(result) > most_bytes:
+        raise ResultTooLargeError(task, len(result), most_bytes)
     return result
 
 
@@ -275,11 +286,3 @@ def journal_of(context: Context | None) -> tuple[JournalEntry, ...]:
         JournalEntry(name, line.encode(errors="backslashreplace").decode())
         for name, line in context.lines
     )
-
-
-def _check_size(task: str, size: int) -> None:
-    if size > _MOST_BYTES:
-        raise ResultNotStorableError(
-            f"Task {task!r} returned {size / 1024**2:.1f} MiB; {_MOST_BYTES // 1024**2} MiB is "
-            "the most. Store it elsewhere and return where it is."
-        )

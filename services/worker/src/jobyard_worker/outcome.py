@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from jobyard.errors import (
     InvalidPayloadError,
     JobCanceledError,
+    PayloadTooLargeError,
     ResultNotStorableError,
     RetryAfter,
     UnknownTaskError,
@@ -27,7 +28,13 @@ _NAME_BYTES = 256
 _MESSAGE_BYTES = 2 * 1024
 _TRACEBACK_BYTES = 16 * 1024
 
-_FINAL = (InvalidPayloadError, UnknownTaskError, UnreadableJobError, ResultNotStorableError)
+_FINAL = (
+    InvalidPayloadError,
+    PayloadTooLargeError,
+    UnknownTaskError,
+    UnreadableJobError,
+    ResultNotStorableError,
+)
 """Another attempt cannot end otherwise."""
 
 

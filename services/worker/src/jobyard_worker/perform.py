@@ -13,10 +13,10 @@ from jobyard.context import Context
 from jobyard.errors import UnreadableJobError
 from jobyard.keys import Keys, prefix_from_environment
 from jobyard.registry import discover
-from jobyard.settings import Settings
 from jobyard.store.data import decode_data
 from jobyard_worker.execution import result_json
 from jobyard_worker.executors.coroutines import Coroutines
+from jobyard_worker.settings import TaskSettings
 
 if TYPE_CHECKING:
     from jobyard.task import Task
@@ -30,14 +30,15 @@ def perform(task: str, payload: dict[str, Any] | None = None) -> Any:
         InvalidPayloadError: The payload does not fit.
         ResultNotStorableError: JSON cannot carry the result.
     """
-    found = discover(Settings.load().task_modules).get(task)
+    settings = TaskSettings.load()
+    found = discover(settings.task_modules).get(task)
     arguments = found.payload.bind(payload or {})
     if found.payload.context_parameter:
         arguments[found.payload.context_parameter] = _context(found)
     value = found.function(**arguments)
     if found.is_async:
         value = Coroutines().run(value)
-    result_json(found.name, value)
+    result_json(found.name, value, settings.max_result_bytes)
     return value
 
 

@@ -9,7 +9,14 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from jobyard.queues import check_name
-from jobyard.settings import MetricsSettings, Names, env, metrics_port_field, queue_list
+from jobyard.settings import (
+    MetricsSettings,
+    Names,
+    Settings,
+    env,
+    metrics_port_field,
+    queue_list,
+)
 
 if TYPE_CHECKING:
     from jobyard.registry import Registry
@@ -35,7 +42,19 @@ def _weight(text: str) -> tuple[str, float]:
     return check_name(name.strip(), "queue"), number
 
 
-class WorkerSettings(MetricsSettings):
+class TaskSettings(Settings):
+    """What whoever runs tasks reads: workers, their children, and RQ's own workers."""
+
+    max_result_bytes: int = Field(
+        16_777_216,
+        ge=1_024,
+        le=33_554_432,
+        validation_alias=env("JOBYARD_MAX_RESULT_BYTES"),
+        description="largest result of a task, as JSON; a job that returns more fails",
+    )
+
+
+class WorkerSettings(TaskSettings, MetricsSettings):
     """Settings of ``jobyard-worker``; times in seconds."""
 
     queues: Names = Field(

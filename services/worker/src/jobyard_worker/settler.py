@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jobyard.errors import StoreUnavailableError
 from jobyard.observability.logging import get_logger, lines_together
 from jobyard.store import calls
+from jobyard.store.apart import LARGE_BYTES
 from jobyard.store.records import RQEnded, Settled, Succeeded
 from jobyard_worker.outcome import outcome_of
 
@@ -46,8 +47,14 @@ class Settler:
     loop claims, and while the lines of this batch are written, the store works on the next claim.
     """
 
-    def __init__(self, link: Link, wake: Wake, metrics: JobMetrics) -> None:
-        """``wake`` is told when a batch is back, ``metrics`` what came of it."""
+    def __init__(
+        self, link: Link, wake: Wake, metrics: JobMetrics, large_bytes: int = LARGE_BYTES
+    ) -> None:
+        """``wake`` is told when a batch is back, ``metrics`` what came of it.
+
+        What is longer than ``large_bytes`` is kept apart from its job's hash.
+        """
+        self._large_bytes = large_bytes
         self._link = link
         self._wake = wake
         self._metrics = metrics
@@ -132,7 +139,7 @@ class Settler:
 
     def _settle(self, worker: str, batch: Sequence[Ended]) -> None:
         try:
-            replies = self._link.store.run(_call(worker, [ended[1] for ended in batch]))
+            replies = self._link.store.run(self._call(worker, [ended[1] for ended in batch]))
         except StoreUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - a job boundary: a bad record harms only itself
@@ -141,6 +148,12 @@ class Settler:
             self._metrics.note(batch, replies)
             with lines_together():
                 _report(batch, replies)
+
+    def _call(self, worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
+        of_rq = [ended for ended in settlements if isinstance(ended, RQEnded)]
+        if of_rq:
+            return calls.settle_rq(worker, of_rq)
+        return calls.settle(worker, settlements, large_bytes=self._large_bytes)
 
     def _settle_apart(self, worker: str, batch: Sequence[Ended], error: Exception) -> None:
         """The batch was refused as a whole: each alone, so that the good ones get through."""
@@ -181,11 +194,6 @@ def _fits(batch: Sequence[Ended], ended: Ended) -> bool:
 
 def _jobs_in(settlement: Settlement) -> int:
     return 1 + len(settlement.follow_ups) if isinstance(settlement, Succeeded) else 1
-
-
-def _call(worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
-    of_rq = [ended for ended in settlements if isinstance(ended, RQEnded)]
-    return calls.settle_rq(worker, of_rq) if of_rq else calls.settle(worker, settlements)
 
 
 def _size_of(settlement: Settlement) -> int:

@@ -44,6 +44,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
             Code.UNKNOWN_TASK,
             Code.UNKNOWN_QUEUE,
             Code.INVALID_PAYLOAD,
+            Code.PAYLOAD_TOO_LARGE,
             Code.IDEMPOTENCY_CONFLICT,
             Code.JOB_NOT_FOUND,
         ),

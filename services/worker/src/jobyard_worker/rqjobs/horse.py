@@ -26,7 +26,7 @@ from rq.timeouts import JobTimeoutException, get_default_death_penalty_class
 from rq.utils import import_attribute, now, utcformat, utcparse
 
 from jobyard.connection import connect
-from jobyard.errors import FunctionNotAllowedError, ResultNotStorableError, UnreadableJobError
+from jobyard.errors import FunctionNotAllowedError, ResultTooLargeError, UnreadableJobError
 from jobyard.observability.logging import configure_logging, get_logger
 from jobyard.settings import Settings
 from jobyard.store.data import PICKLE_REFUSED, is_pickled
@@ -47,11 +47,8 @@ _log = get_logger(__name__)
 
 _Penalty = get_default_death_penalty_class()
 
-_FINAL = (FunctionNotAllowedError, UnreadableJobError, ResultNotStorableError)
+_FINAL = (FunctionNotAllowedError, UnreadableJobError, ResultTooLargeError)
 """Another attempt cannot end otherwise."""
-
-_MOST_BYTES = 16 * 1024 * 1024
-"""Of a result; see ``execution.py``."""
 
 
 @dataclass(slots=True)
@@ -273,7 +270,7 @@ class _Ride:
         """``value`` as RQ stores it, in Latin-1; empty for None.
 
         Raises:
-            ResultNotStorableError: It is larger than can be stored within the store's timeout.
+            ResultTooLargeError: It is larger than the yard keeps.
         """
         if value is None:
             return ""
@@ -281,9 +278,9 @@ class _Ride:
             data: bytes = self.job.serializer.dumps(value)
         except Exception:  # noqa: BLE001 - whatever the serializer raises, RQ's text takes its place
             data = self.job.serializer.dumps(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD)
-        if len(data) > _MOST_BYTES:
-            size, most = len(data) / 1024**2, _MOST_BYTES // 1024**2
-            raise ResultNotStorableError(f"The result has {size:.1f} MiB; {most} MiB is the most.")
+        if len(data) > self.terms.max_result_bytes:
+            name = self.job.func_name or ""
+            raise ResultTooLargeError(name, len(data), self.terms.max_result_bytes)
         return data.decode("latin-1")
 
 

@@ -77,6 +77,7 @@ def terms_of_rq(worker: BaseWorker, settings: WorkerSettings, *, with_scheduler:
         queue_class=_path_of(worker.queue_class),
         exception_handlers=_handlers_of(worker._exc_handlers),  # noqa: SLF001 - RQ shows them nowhere else
         result_ttl_seconds=worker.default_result_ttl,
+        max_result_bytes=settings.max_result_bytes,
         is_of_rq=True,
         promotes=with_scheduler,
     )
@@ -84,7 +85,11 @@ def terms_of_rq(worker: BaseWorker, settings: WorkerSettings, *, with_scheduler:
 
 def terms_of(settings: WorkerSettings) -> Terms:
     """The terms of ``jobyard-worker``: listed functions only."""
-    return Terms(functions=settings.rq_functions, allow_pickle=settings.allow_pickle)
+    return Terms(
+        functions=settings.rq_functions,
+        allow_pickle=settings.allow_pickle,
+        max_result_bytes=settings.max_result_bytes,
+    )
 
 
 def turns_of(strategy: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ class Terms:
     queue_class: str = "rq.queue.Queue"
     exception_handlers: tuple[str, ...] = ()
     result_ttl_seconds: int = RESULT_TTL_SECONDS
+    max_result_bytes: int = 16 * 1024 * 1024
     is_of_rq: bool = False
     """Whether RQ's command line started the worker."""
     promotes: bool = False
