@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 
-TAKES_WORK_IN = {"submit", "submit large", "fire", "publish", "progress"}
+TAKES_WORK_IN = {"submit", "submit large", "fire", "publish", "progress", "retry"}
 
 
 def settings_for(url: str, **overrides: Any) -> Settings:

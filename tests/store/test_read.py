@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.data import PERFORM
+from jobyard.store.records import Progressed
 
 if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
@@ -149,7 +150,9 @@ def test_a_broken_result_stream_does_not_stop_a_reader(yard: Yard) -> None:
 def test_progress_is_shown(yard: Yard) -> None:
     [claimed] = yard.claim_new("j1")
 
-    assert yard.store.run(calls.progress("j1", claimed.token, b'{"percent":40}'))
+    outcome = yard.store.run(calls.progress("j1", claimed.token, b'{"percent":40}'))
+
+    assert outcome is Progressed.TOLD
 
     assert yard.read("j1").progress == {"percent": 40}
 
@@ -163,7 +166,7 @@ def test_progress_of_a_stale_delivery_changes_nothing(yard: Yard, moment: str) -
     token = "wrong" if moment == "wrong token" else claimed.token
     before = yard.dump()
 
-    assert not yard.store.run(calls.progress(job_id, token, b"1"))
+    assert yard.store.run(calls.progress(job_id, token, b"1")) is Progressed.STALE
     assert yard.dump() == before
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobyard.store import calls, oversight
+from jobyard.store import calls, move_calls, oversight
 from jobyard.store.records import Idempotency, JournalEntry
 from support.builders import (
     build_rq_ending,
@@ -261,6 +261,39 @@ def progress(yard: Yard) -> Call[Any]:
     return calls.progress("j1", claimed.token, b'{"percent":50}')
 
 
+def retry(yard: Yard) -> Call[Any]:
+    for kind in ("failed", "canceled", "succeeded"):
+        yard.settle(kind, yard.claim_new(kind, tenant="acme")[0])
+    yard.claim_new("running")
+    yard.submit("waiting", "other")
+    ids = ["failed", "canceled", "succeeded", "running", "waiting", "missing"]
+    return move_calls.retry(ids, NONCE)
+
+
+def reschedule(yard: Yard) -> Call[Any]:
+    _mixed(yard)
+    yard.submit("soon", delay_seconds=60.0)
+    ids = ["waiting", "delayed", "running", "ended", "missing", "soon"]
+    return move_calls.reschedule(ids, NONCE, delay_seconds=600.0)
+
+
+def reschedule_to_now(yard: Yard) -> Call[Any]:
+    _mixed(yard)
+    return move_calls.reschedule(["delayed", "waiting"], NONCE, delay_seconds=0.0)
+
+
+def delete(yard: Yard) -> Call[Any]:
+    _mixed(yard)
+    return move_calls.delete(["waiting", "delayed", "running", "ended", "missing"])
+
+
+def _mixed(yard: Yard) -> None:
+    yard.settle("failed", yard.claim_new("ended", tenant="acme")[0])
+    yard.claim_new("running")
+    yard.submit("waiting", "other", tags=("a",))
+    yard.submit("delayed", queue="low", delay_seconds=60.0, tenant="acme")
+
+
 def publish(yard: Yard) -> Call[Any]:
     yard.join("w1")
     yard.store.run(calls.publish_tasks([replace(TASK, version="0")], worker="gone"))
@@ -339,4 +372,8 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "purge": _purge("queue"),
     "purge what is delayed": _purge("scheduled", delay_seconds=60.0),
     "drain": drain,
+    "retry": retry,
+    "reschedule": reschedule,
+    "reschedule to now": reschedule_to_now,
+    "delete": delete,
 }

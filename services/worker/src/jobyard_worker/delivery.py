@@ -18,8 +18,8 @@ class Delivery:
     """A claimed job and what became of it here. The loop and the slot that runs it share it."""
 
     __slots__ = (
-        "_cancelled", "after", "is_canceled", "is_orphaned", "is_reported", "is_started", "job",
-        "progress", "stop", "taken_at", "task",
+        "_cancelled", "after", "is_canceled", "is_late", "is_orphaned", "is_reported",
+        "is_started", "job", "progress", "stop", "taken_at", "task",
     )  # fmt: skip
 
     def __init__(self, job: Claimed) -> None:
@@ -38,6 +38,8 @@ class Delivery:
         """The newest that the task said of its progress, as JSON."""
         self.is_reported = False
         """Whether ``progress`` waits to be stored."""
+        self.is_late = False
+        """Whether it waits to be told to who follows the job."""
         self.stop: Callable[[Stop], object] | None = None
         """Tells whoever runs it to end it; None while nobody does who could."""
         self.after: Callable[[], None] | None = None

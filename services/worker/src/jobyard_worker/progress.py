@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreDataError
 from jobyard.store import calls
+from jobyard.store.records import Progressed
 
 if TYPE_CHECKING:
     from jobyard_worker.delivery import Delivery
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _PAUSE_SECONDS = 0.1
 """A task may report in a tight loop; readers see ten values a second."""
 
+_LATE_SECONDS = 0.5
+"""When a value is sent again that was stored, but not told to who follows the job."""
+
 
 class Progress:
     """``report`` is called by tasks and never waits for the store; ``flush`` by the main loop."""
@@ -26,6 +30,7 @@ class Progress:
         self._link = link
         self._wake = wake
         self._reported: deque[Delivery] = deque()
+        self._late: deque[tuple[float, Delivery]] = deque()
         self._next_flush = 0.0
 
     def report(self, delivery: Delivery) -> None:
@@ -43,7 +48,12 @@ class Progress:
         Raises:
             StoreUnavailableError: The store is away; the values may be lost, which is all right.
         """
-        if self._reported and time.monotonic() >= self._next_flush:
+        now = time.monotonic()
+        while self._late and self._late[0][0] <= now:
+            _, delivery = self._late.popleft()
+            delivery.is_late = False
+            self.report(delivery)
+        if self._reported and now >= self._next_flush:
             self.flush()
 
     def flush(self) -> None:
@@ -62,4 +72,7 @@ class Progress:
             return
         value = delivery.progress
         with suppress(StoreDataError):
-            self._link.run(calls.progress(delivery.job.id, delivery.job.token, value))
+            call = calls.progress(delivery.job.id, delivery.job.token, value)
+            if self._link.run(call) is Progressed.KEPT and not delivery.is_late:
+                delivery.is_late = True
+                self._late.append((time.monotonic() + _LATE_SECONDS, delivery))

@@ -18,6 +18,7 @@ from jobyard.store.records import (
     CancelOutcome,
     Cursor,
     JobPage,
+    Progressed,
     Promoted,
     Reaped,
     Renewal,
@@ -192,9 +193,11 @@ def tend_rq(*, limit: int = 100) -> Call[int]:
     return Call(script("tend_rq"), [limit], int)
 
 
-def progress(job_id: str, token: str, value: bytes) -> Call[bool]:
-    """Keeps what a running task says of itself, as JSON; False when the token is stale."""
-    return Call(script("progress"), [job_id, token, value], bool)
+def progress(job_id: str, token: str, value: bytes) -> Call[Progressed]:
+    """Keeps what a running task says of itself, as JSON, and tells it, but not too often."""
+    return Call(
+        script("progress"), [job_id, token, value], lambda reply: Progressed(reply.decode())
+    )
 
 
 def read(job_id: str, owner: str | None = None) -> Call[JobRecord | None]:

@@ -277,6 +277,27 @@ class CancelOutcome(StrEnum):
     MISSING = "missing"
 
 
+class MoveOutcome(StrEnum):
+    """What a move by hand (retry, reschedule, delete) did with one job."""
+
+    DONE = "done"
+    ENDED = "ended"
+    """It has ended, in a way that does not allow the move."""
+    RUNNING = "running"
+    WAITING = "waiting"
+    """It waits, in a way that does not allow the move."""
+    MISSING = "missing"
+
+
+class Progressed(StrEnum):
+    """What became of the progress of a running task."""
+
+    TOLD = "told"
+    KEPT = "kept"
+    """It is stored; who follows the job was told of another value a moment ago."""
+    STALE = "stale"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """How one attempt of a job ended (newest first in ``JobRecord.history``).

@@ -8,12 +8,15 @@ from functools import cache
 from importlib import resources
 
 _FLAGS = {
-    **dict.fromkeys(("submit", "fire", "publish", "progress"), ""),
+    **dict.fromkeys(("submit", "fire", "publish", "progress", "retry"), ""),
     **dict.fromkeys(
-        ("read", "list", "queues", "workers", "published", "journal", "unreadable"),
+        (
+            "read", "list", "queues", "workers", "published", "journal", "unreadable",
+            "places", "replay", "about", "watch",
+        ),
         "flags=no-writes",
     ),
-}
+}  # fmt: skip
 _ALLOWED_WHEN_FULL = "flags=allow-oom"
 """Everything else. Without such a first line a full server judges a script by its first write:
 claim and promote, which begin by taking something away, go on, while settle, renew and reap are
@@ -36,6 +39,7 @@ _PARTS = {
         ("lib", "rq"),
     ),
     **dict.fromkeys(("submit", "fire"), ("lib", "storing")),
+    **dict.fromkeys(("retry", "reschedule", "delete"), ("lib", "rq", "moving")),
     "settle": ("lib", "rq", "storing", "settling"),
     "settle_rq": ("lib", "rq", "settling"),
     **dict.fromkeys(("publish", "published"), ("lib", "versions")),

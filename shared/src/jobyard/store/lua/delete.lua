@@ -1,0 +1,42 @@
+-- delete: a job that has ended is forgotten; one that waits is canceled and forgotten.
+-- KEYS none  ARGV prefix, tenant (whose jobs they must be; '' for anybody's), n × id
+-- Returns n × outcome: done | running | missing (also when the call was sent twice).
+
+local tenant = ARGV[2]
+local ENDS = { finished = 'finished', failed = 'failed', canceled = 'canceled', stopped = 'failed' }
+AFTER = tend_all
+
+-- Who follows the queue learns from the event itself whose job it was: no record is left to ask.
+local function tell_last(queue, task, owner, tags)
+  local changes, is_list, list = EVENTS[queue], pcall(cjson.decode, tags or '')
+  changes[#changes] = 'canceled ' .. cjson.encode({ task = task or '', tenant = owner or '',
+    tags = is_list and list or nil })
+end
+
+-- With a TTL of 0 nothing is kept, and who waits for it is canceled as well.
+local function cancel(id, queue, job)
+  redis.call('LREM', key('queue', queue), 1, id)
+  for _, place in ipairs({ 'scheduled', 'deferred', 'ready' }) do redis.call('ZREM', key(place, queue), id) end
+  conclude(id, queue, 'canceled', '0', NOW)
+  tell_last(queue, job[3], job[4], job[5])
+end
+
+local function forget(id, queue, status)
+  if status ~= 'finished' then cut_dependents({ id }) end
+  redis.call('ZREM', key(ENDS[status], queue), id)
+  redis.call('ZREM', yard('jobs', queue), id)
+  redis.call('DEL', key('job', id), key('results', id), dependents_of(id), dependencies_of(id))
+end
+
+local function delete(id)
+  local job = fields(id, 'status', 'origin', 'task', 'tenant', 'tags')
+  if not job or not job[1] or not is_of(id, tenant) or is_doomed(id) then return 'missing' end
+  local status, queue = job[1], job[2] or 'default'
+  if status == 'started' then return 'running' end
+  if ENDS[status] then forget(id, queue, status) else cancel(id, queue, job) end
+  if job[4] then redis.call('ZREM', yard('tenant', job[4]), id) end
+  count(queue, 'forgotten')
+  return 'done'
+end
+
+return move_each(3, delete)
