@@ -15,6 +15,7 @@ from jobyard.store import AsyncStore
 from jobyard_api import __version__, middleware, problems, routes
 from jobyard_api.body import Bounds
 from jobyard_api.catalogue import Catalogue
+from jobyard_api.middleware.traffic import Traffic
 from jobyard_api.openapi import SUMMARY, document
 from jobyard_api.routes import classic
 from jobyard_api.yard import Yard
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from jobyard_api.settings import ApiSettings
 
 
-def create_app(settings: ApiSettings) -> FastAPI:
-    """The application; it opens nothing before its lifespan begins."""
+def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI:
+    """The application; it opens nothing before its lifespan begins. ``traffic`` counts."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -45,7 +46,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.bounds = Bounds(settings.max_json_depth, settings.max_json_values)
-    middleware.install(app, settings)
+    middleware.install(app, settings, traffic or Traffic())
     problems.install(app)
     routes.install(app)
     app.openapi = document(app, lambda: built_in_tasks(settings))  # type: ignore[method-assign]  # the framework's documented way

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from jobyard.settings import Settings, env
+from jobyard.settings import MetricsSettings, env, metrics_port_field
 
 
-class ApiSettings(Settings):
+class ApiSettings(MetricsSettings):
     """What the API adds to the common settings."""
 
     api_host: str = Field(
@@ -23,6 +23,7 @@ class ApiSettings(Settings):
         validation_alias=env("JOBYARD_API_PORT"),
         description="port to listen on; 0 takes a free one",
     )
+    metrics_port: int = metrics_port_field(9400)
     max_body_bytes: int = Field(
         1_048_576,
         ge=1_024,

@@ -18,7 +18,7 @@ import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -65,6 +65,10 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """The logger of the module ``name``; it is made ready at its first event."""
     return cast("FilteringBoundLogger", structlog.get_logger(name))
 
+
+log_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default={})  # noqa: B039 - nobody changes it
+"""What all events say that are logged in this context, as in the request under way: set once, and
+read only where something is logged."""
 
 _Gathered = list[tuple[BinaryIO, bytes]]
 _GATHERED: ContextVar[_Gathered | None] = ContextVar("gathered", default=None)
@@ -114,11 +118,16 @@ def _processors(service: str, log_format: str) -> list[Processor]:
     render = _render_console if log_format == "console" else _JsonRenderer(service)
     return [
         structlog.contextvars.merge_contextvars,
+        _add_context,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _describe_exception,
         render,
     ]
+
+
+def _add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {**log_context.get(), **event}
 
 
 def _describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

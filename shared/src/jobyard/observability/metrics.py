@@ -98,6 +98,29 @@ SCHEDULER_LAST_TICK = Metric(
     ("loop",),
 )
 
+_ANSWERS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Most answers take milliseconds; those that wait for a job take up to half a minute."""
+
+HTTP_REQUESTS = Metric(
+    "jobyard_http_requests_total",
+    Kind.COUNTER,
+    "Requests that are over, by the status of the response",
+    ("method", "route", "status"),
+)
+HTTP_REQUEST_SECONDS = Metric(
+    "jobyard_http_request_seconds",
+    Kind.HISTOGRAM,
+    "From a request's headers to the end of its response",
+    ("method", "route"),
+    _ANSWERS,
+)
+HTTP_REQUESTS_UNDER_WAY = Metric(
+    "jobyard_http_requests_under_way",
+    Kind.GAUGE,
+    "Requests whose response is not complete",
+)
+
+API = (HTTP_REQUESTS, HTTP_REQUEST_SECONDS, HTTP_REQUESTS_UNDER_WAY)
 WORKER = (
     JOBS_COMPLETED,
     JOB_RUN_SECONDS,

@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from jobyard.observability.logging import get_logger
+from jobyard.observability.frequent import FrequentEvent
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-_log = get_logger("jobyard_api.access")
+    from starlette.types import Scope
 
 
 class AccessLog:
     """Logs each request when its response is complete."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self) -> None:
+        self._requests = FrequentEvent("jobyard_api.access", "http.request")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        status = 0
-        began = time.perf_counter()
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Logs one; ``status`` is 0 where no response has begun."""
+        self._requests.log(
+            {
+                "method": method,
+                "route": route,
+                "status": status,
+                "duration_ms": round(seconds * 1000, 2),
+            }
+        )
 
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_and_note)
-        finally:
-            _log.info(
-                "http.request",
-                method=scope["method"],
-                route=route_of(scope),
-                status=status,
-                duration_ms=round((time.perf_counter() - began) * 1000, 2),
-            )
+    def flush(self) -> None:
+        """Writes the lines that wait."""
+        self._requests.flush()
 
 
 def route_of(scope: Scope) -> str:

@@ -1,11 +1,16 @@
-"""Security headers on every response. A route may set its own policy (pages that run scripts)."""
+"""Headers of every response. A route may set its own policy (pages that run scripts)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobyard_api.middleware.request_id import HEADER
+
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -17,28 +22,11 @@ _POLICY = b"content-security-policy"
 _NOTHING = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
 
 
-class SecurityHeaders:
-    """Adds the headers; no CORS header is ever sent, so other sites read nothing."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = _completed(list(message["headers"]))
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
-
-
-def _completed(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    headers += _ALWAYS
-    if not any(name == _POLICY for name, _ in headers):
-        headers.append(_NOTHING)
-    return headers
+def completed(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Headers:
+    """A response's headers with those of all; no CORS header, so other sites read nothing."""
+    found = [*headers, *_ALWAYS, (HEADER, request_id.encode())]
+    for name, _ in found:
+        if name == _POLICY:
+            return found
+    found.append(_NOTHING)
+    return found
