@@ -25,8 +25,29 @@ def answer(
     content: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Any model or plain value as JSON. NaN, which JSON lacks, becomes null."""
-    text = to_json(content, inf_nan_mode="null", serialize_unknown=True)
-    return Response(text, status, headers, JSON)
+    return JsonText(to_json(content, inf_nan_mode="null", serialize_unknown=True), status, headers)
+
+
+class JsonText(Response):
+    """JSON that is text already; its headers are not looked through for what is there."""
+
+    media_type = JSON
+
+    def __init__(
+        self, text: bytes, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.body = text
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", str(len(text)).encode()),
+            (b"content-type", JSON.encode()),
+        ]
+        if headers:
+            self.raw_headers += [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in headers.items()
+            ]
 
 
 def job_of(record: records.JobRecord) -> Job:

@@ -88,11 +88,24 @@ def check_media_type(request: Request) -> None:
         RefusalError: The media type, character set or encoding is another.
     """
     encoding = request.headers.get("content-encoding", "identity")
-    if not _is_json(request.headers.get("content-type", "")):
+    if not is_json(request.headers.get("content-type", "")):
         detail = "Send the header 'Content-Type: application/json' (UTF-8)."
         raise _wrong_header("Content-Type", detail)
     if encoding.lower() != "identity":
         raise _wrong_header("Content-Encoding", "Send the body without compression.")
+
+
+@lru_cache(maxsize=100)
+def is_json(content_type: str) -> bool:
+    """Whether it names JSON in UTF-8; the same few are asked about over and over."""
+    message = Message()
+    message["content-type"] = content_type
+    subtype = message.get_content_subtype()
+    return (
+        message.get_content_maintype() == "application"
+        and (subtype == "json" or subtype.endswith("+json"))
+        and message.get_content_charset("utf-8") in {"utf-8", "utf8", "us-ascii"}
+    )
 
 
 def parse(body: bytes, bounds: Bounds) -> Any:
@@ -109,9 +122,21 @@ def parse(body: bytes, bounds: Bounds) -> Any:
         raise _unsafe([FieldError(pointer="", detail=_too_deep(bounds))]) from None
     except ValueError as error:
         raise RefusalError(Code.MALFORMED_JSON, f"The body is not JSON: {error}") from None
-    if reader.is_suspicious or _may_exceed(body, bounds):
+    if reader.is_suspicious or may_exceed(body, bounds):
         _inspect(value, bounds)
     return value
+
+
+def may_exceed(body: bytes, bounds: Bounds) -> bool:
+    """Whether a body may hold more than is allowed, or half of a surrogate pair.
+
+    Counts bytes only: most bodies are far below every bound and are not walked.
+    """
+    return (
+        b"\\u" in body
+        or body.count(b"[") + body.count(b"{") > bounds.depth
+        or body.count(b",") + body.count(b"[") + body.count(b"{") >= bounds.values
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +193,6 @@ def _decode(body: bytes) -> str:
     except UnicodeDecodeError as error:
         detail = f"The body is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}."
         raise RefusalError(Code.MALFORMED_JSON, detail) from None
-
-
-def _may_exceed(body: bytes, bounds: Bounds) -> bool:
-    """Counts bytes only: most bodies are far below every bound and are not walked."""
-    return (
-        b"\\u" in body
-        or body.count(b"[") + body.count(b"{") > bounds.depth
-        or body.count(b",") + body.count(b"[") + body.count(b"{") >= bounds.values
-    )
 
 
 def _inspect(value: Any, bounds: Bounds) -> None:
@@ -245,19 +261,6 @@ def _unsafe(errors: list[FieldError]) -> RefusalError:
     first = errors[0]
     return RefusalError(
         Code.UNSAFE_JSON, f"{first.pointer or 'the body'}: {first.detail}", errors=errors
-    )
-
-
-@lru_cache(maxsize=100)
-def _is_json(content_type: str) -> bool:
-    """Whether it names JSON in UTF-8; the same few are asked about over and over."""
-    message = Message()
-    message["content-type"] = content_type
-    subtype = message.get_content_subtype()
-    return (
-        message.get_content_maintype() == "application"
-        and (subtype == "json" or subtype.endswith("+json"))
-        and message.get_content_charset("utf-8") in {"utf-8", "utf8", "us-ascii"}
     )
 
 

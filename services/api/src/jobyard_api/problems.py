@@ -130,7 +130,17 @@ def refusal_of(error: Exception) -> RefusalError:
 def install(app: FastAPI) -> None:
     """Answers every error that a route raises with its problem."""
     for kind, _ in _TABLE:
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer_to)
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """The problem for an error of a route; one that nobody expected is raised again."""
+    if not isinstance(error, tuple(kind for kind, _ in _TABLE)):
+        raise error
+    refusal = refusal_of(error)
+    if refusal.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("request.failed", code=str(refusal.code), reason=str(error))
+    return refusal.response(request_id_of(request.scope))
 
 
 def request_id_of(scope: Scope) -> str:
@@ -161,13 +171,6 @@ def pointer(path: Sequence[str | int]) -> str:
     keys = (str(step) for step in path if not str(step).startswith(UNION_TAG))
     steps = (key.replace("~", "~0").replace("/", "~1") for key in keys)
     return "".join(f"/{step}" for step in steps)
-
-
-async def _answer(request: Request, error: Exception) -> Response:
-    refusal = refusal_of(error)
-    if refusal.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("request.failed", code=str(refusal.code), reason=str(error))
-    return refusal.response(request_id_of(request.scope))
 
 
 def _content() -> dict[str, Any]:

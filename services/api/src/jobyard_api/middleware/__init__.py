@@ -1,6 +1,6 @@
 """What happens around every request: pure ASGI, outermost first.
 
-``envelope`` (id, headers, line, count, crash) → ``body_limit`` → the application.
+``envelope`` (id, headers, line, count, crash) → ``body_limit`` → ``hot_lane`` → the application.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobyard_api.middleware.body_limit import BodyLimit
 from jobyard_api.middleware.envelope import Envelope
+from jobyard_api.middleware.hot_lane import HotLane
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -19,5 +20,6 @@ if TYPE_CHECKING:
 
 def install(app: FastAPI, settings: ApiSettings, traffic: Traffic) -> None:
     """Adds all of them in their order (the framework puts the last one added outermost)."""
+    app.add_middleware(HotLane)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Envelope, traffic=traffic)

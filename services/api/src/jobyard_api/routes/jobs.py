@@ -11,7 +11,7 @@ from starlette.responses import Response  # noqa: TC002 - the framework reads it
 from jobyard_api import models
 from jobyard_api.answers import answer, attempt_of, job_of
 from jobyard_api.batch import submit_batch
-from jobyard_api.body import StrictRoute
+from jobyard_api.hot_routes import HotRoute
 from jobyard_api.idempotency import IdempotencyKey, once
 from jobyard_api.listing import Filter, place_of, token_of
 from jobyard_api.problem_types import Code
@@ -29,7 +29,7 @@ BODY_CODES = (
     Code.INVALID_REQUEST,
 )
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=HotRoute)
 
 
 @router.post(
