@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
 
 from jobyard.errors import PayloadTooLargeError
 from jobyard.ids import new_id
@@ -74,7 +75,7 @@ def check_size(submission: Submission, most_bytes: int) -> Submission:
 
 def compact(value: Any) -> bytes:
     """JSON text without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict).encode()
+    return to_json(value, fallback=dict)
 
 
 def _retry(task: TaskRecord) -> bytes:

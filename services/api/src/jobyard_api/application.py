@@ -43,6 +43,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Jobyard has its own
         lifespan=lifespan,
     )
     app.state.bounds = Bounds(settings.max_json_depth, settings.max_json_values)

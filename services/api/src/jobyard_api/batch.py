@@ -13,6 +13,7 @@ from jobyard.errors import (
     UnknownQueueError,
     UnknownTaskError,
 )
+from jobyard_api.answers import json_text
 from jobyard_api.idempotency import once_each
 from jobyard_api.models import JobRequest
 from jobyard_api.problem_types import Code
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 async def submit_batch(
     yard: Yard, request: BatchRequest, owner: str | None, idempotency_key: str | None
-) -> list[dict[str, Any]]:
-    """The outcome of each job, in the order of the request.
+) -> list[bytes]:
+    """The outcome of each job as JSON, in the order of the request.
 
     Raises:
         StoreUnavailableError: The store cannot serve now.
@@ -64,13 +65,13 @@ async def _prepare(
         return refusal_of(error)
 
 
-async def _placed(yard: Yard, submission: Submission, submitted: Submitted) -> dict[str, Any]:
+async def _placed(yard: Yard, submission: Submission, submitted: Submitted) -> bytes:
     try:
         placed = await yard.placed(submission, submitted)
     except RefusalError as refusal:
         return _refused(refusal)
     status = HTTPStatus.OK if placed.replayed else HTTPStatus.CREATED
-    return {"status": status, "job": placed.job}
+    return b'{"status":%d,"job":%s}' % (status, placed.text)
 
 
 def _invalid(error: ValidationError) -> RefusalError:
@@ -80,5 +81,5 @@ def _invalid(error: ValidationError) -> RefusalError:
     return RefusalError(Code.INVALID_REQUEST, detail, errors=errors)
 
 
-def _refused(refusal: RefusalError) -> dict[str, Any]:
-    return {"status": refusal.status_code, "problem": refusal.problem("")}
+def _refused(refusal: RefusalError) -> bytes:
+    return json_text({"status": refusal.status_code, "problem": refusal.problem("")})

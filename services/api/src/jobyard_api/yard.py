@@ -11,7 +11,7 @@ from jobyard.queues import JOB_ID_PATTERN
 from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.records import CancelOutcome, SubmitStatus
-from jobyard_api.answers import job_of, job_of_submission
+from jobyard_api.answers import text_of, text_of_submission
 from jobyard_api.listing import Filter, Listing, list_jobs
 from jobyard_api.oversight import Oversight
 from jobyard_api.problem_types import Code
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
         UnreadablePage,
     )
     from jobyard_api.catalogue import Catalogue
-    from jobyard_api.models import Job
 
 _JOB_ID = re.compile(JOB_ID_PATTERN.rstrip("$") + r"\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A stored job; ``replayed`` when an earlier request with the same key stored it."""
+    """A stored job, as JSON too; ``replayed`` when a request with the same key stored it before."""
 
-    job: Job
+    id: str
+    text: bytes
     replayed: bool
 
 
@@ -112,13 +112,13 @@ class Yard:
         owner = submission.tenant or None
         match submitted.status:
             case SubmitStatus.CREATED:
-                return Placed(job_of_submission(submission, submitted.state), replayed=False)
+                text = text_of_submission(submission, submitted.state)
+                return Placed(submission.id, text, replayed=False)
             case SubmitStatus.CONFLICT:
                 raise _conflict()
-            case SubmitStatus.EXISTS:
-                return Placed(job_of(await self.job(submitted.id, owner)), replayed=False)
-            case SubmitStatus.REPLAYED:
-                return Placed(job_of(await self.job(submitted.id, owner)), replayed=True)
+            case SubmitStatus.EXISTS | SubmitStatus.REPLAYED as status:
+                text = text_of(await self.job(submitted.id, owner))
+                return Placed(submitted.id, text, status is SubmitStatus.REPLAYED)
 
     async def find(self, job_id: str, owner: str | None) -> JobRecord | None:
         """One stored job, None when the owner has none of that id."""

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from jobyard.states import State, rq_status, state_of
+from jobyard.states import RQStatus, State, rq_status, state_of
 from jobyard.store import encoding, reading
 from jobyard.store.apart import LARGE_BYTES
 from jobyard.store.records import (
@@ -297,9 +297,11 @@ def _rows(flat: Sequence[Any], width: int) -> Iterator[Sequence[Any]]:
 
 
 def _submitted(outcome: bytes, job_id: bytes, state: bytes) -> Submitted:
-    status = SubmitStatus(outcome.decode())
-    named = state.decode()
-    return Submitted(job_id.decode(), status, _state(named) or State.QUEUED)
+    return Submitted(job_id.decode(), _SUBMITTED[outcome], _STATES.get(state, State.QUEUED))
+
+
+_SUBMITTED = {status.value.encode(): status for status in SubmitStatus}
+_STATES = {status.value.encode(): state_of(status) for status in RQStatus}
 
 
 def _state(name: str) -> State | None:

@@ -46,7 +46,7 @@ class Envelope:
         async def send_completed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 message["headers"] = completed(message["headers"], request_id)
             await send(message)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard_api import models
-from jobyard_api.answers import answer, attempt_of, job_of
+from jobyard_api.answers import JsonText, answer, attempt_of, job_of
 from jobyard_api.batch import submit_batch
 from jobyard_api.hot_routes import HotRoute
 from jobyard_api.idempotency import IdempotencyKey, once
@@ -77,7 +77,7 @@ async def submit_jobs(
 ) -> Response:
     """Submit up to 100 jobs; each is stored or refused by itself."""
     results = await submit_batch(yard, request, principal.tenant, idempotency_key)
-    return answer({"results": results}, HTTPStatus.MULTI_STATUS)
+    return JsonText(b'{"results":[%s]}' % b",".join(results), HTTPStatus.MULTI_STATUS)
 
 
 @router.get(
@@ -132,7 +132,7 @@ async def cancel_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> R
 
 def created(placed: Placed) -> Response:
     """201 for a new job, 200 for one that the idempotency key made before."""
-    headers = {"Location": f"/v1/jobs/{placed.job.id}"}
+    headers = {"Location": f"/v1/jobs/{placed.id}"}
     if placed.replayed:
-        return answer(placed.job, HTTPStatus.OK, {**headers, "Idempotent-Replayed": "true"})
-    return answer(placed.job, HTTPStatus.CREATED, headers)
+        return JsonText(placed.text, HTTPStatus.OK, {**headers, "Idempotent-Replayed": "true"})
+    return JsonText(placed.text, HTTPStatus.CREATED, headers)

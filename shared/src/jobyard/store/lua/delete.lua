@@ -25,7 +25,7 @@ local function forget(id, queue, status)
   if status ~= 'finished' then cut_dependents({ id }) end
   redis.call('ZREM', key(ENDS[status], queue), id)
   redis.call('ZREM', yard('jobs', queue), id)
-  redis.call('DEL', key('job', id), key('results', id), dependents_of(id), dependencies_of(id))
+  redis.call('DEL', keys_of(id))
 end
 
 local function delete(id)

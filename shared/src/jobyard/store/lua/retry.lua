@@ -16,8 +16,8 @@ local function retry(id)
   local is_late = job[5] or (tonumber(job[4] or '') or NOW) < NOW
   if not registry or is_late then return 'ended' end
   redis.call('ZREM', key(registry, queue), id)
-  redis.call('PERSIST', key('job', id))
-  redis.call('PERSIST', key('results', id))
+  for _, name in ipairs({ keys_of(id) }) do redis.call('PERSIST', name) end
+  redis.pcall('ZREM', yard('apart', queue), id)
   redis.call('HDEL', key('job', id), 'attempts', 'crashes', 'releases', 'cancel', 'worker_name',
     'started_at', 'ended_at', 'progress', 'told_at')
   redis.call('HSET', key('job', id), 'moved_by', moved_by(job[3], nonce))

@@ -55,7 +55,7 @@ async def send_email(
     order = Order(task="send_fake_email", payload={"email": email})
     placed = await yard.place(order, principal.tenant)
     message = "Email sending task has been queued."
-    return answer({"message": message, "job_id": placed.job.id}, headers=_NOT_CACHED)
+    return answer({"message": message, "job_id": placed.id}, headers=_NOT_CACHED)
 
 
 @router.get(

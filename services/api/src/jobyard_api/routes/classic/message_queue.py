@@ -69,7 +69,7 @@ async def receive(request: Received, yard: TheYard, principal: ThePrincipal) -> 
     """Submit a task."""
     order = Order(task=request.task, payload=request.payload, queue=request.queue)
     placed = await yard.place(order, principal.tenant)
-    return answer({"job_id": placed.job.id, "status": RQStatus.QUEUED})
+    return answer({"job_id": placed.id, "status": RQStatus.QUEUED})
 
 
 @router.post(

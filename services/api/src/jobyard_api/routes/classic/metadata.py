@@ -68,7 +68,7 @@ async def submit_stamped(request: StampedRequest, yard: Yard, owner: str | None)
     order = _order(request, owner)
     placed = await _place(yard, order, owner)
     if placed.replayed:
-        return answer(_receipt(await stored_job(yard, placed.job.id, owner)))
+        return answer(_receipt(await stored_job(yard, placed.id, owner)))
     submitted_at = order.meta["submitted_at"]
     return answer({"job_id": order.id, "status": RQStatus.QUEUED, "submitted_at": submitted_at})
 

@@ -93,7 +93,7 @@ async def random_number(request: Range, yard: TheYard, principal: ThePrincipal) 
     """Draw a random number between two."""
     order = Order(task="random_number", payload=request.model_dump())
     placed = await yard.place(order, principal.tenant)
-    return answer({"success": True, "job_id": placed.job.id})
+    return answer({"success": True, "job_id": placed.id})
 
 
 @router.post(
@@ -108,5 +108,5 @@ async def schedule_appointment(
     """Record an appointment; a future one is notified at its time (UTC)."""
     placed = await yard.place_together(orders_for(request), principal.tenant)
     message = f"Appointment scheduled for {request.date} at {request.time}"
-    found: dict[str, Any] = {"success": True, "job_id": placed[0].job.id, "message": message}
+    found: dict[str, Any] = {"success": True, "job_id": placed[0].id, "message": message}
     return answer(found)

@@ -134,7 +134,7 @@ async def _submit_priority(request: PriorityRequest, yard: Yard, owner: str | No
         task=request.job_type, payload=request.payload.model_dump(), queue=request.priority
     )
     placed = await yard.place(order, owner)
-    return answer({"job_id": placed.job.id, "status": "pending"}, HTTPStatus.CREATED)
+    return answer({"job_id": placed.id, "status": "pending"}, HTTPStatus.CREATED)
 
 
 def _shown(record: JobRecord) -> dict[str, Any]:
