@@ -88,7 +88,7 @@ def text_of_submission(submission: records.Submission, state: State) -> bytes:
     return b'%s,"payload":%s}' % (without_payload[:-1], submission.payload)
 
 
-_NEW_JOB = {**dict.fromkeys(Job.model_fields), "omitted": [], "attempts": 0}
+_NEW_JOB: dict[str, Any] = {**dict.fromkeys(Job.model_fields), "omitted": [], "attempts": 0}
 del _NEW_JOB["payload"]
 
 

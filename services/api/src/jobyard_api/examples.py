@@ -101,8 +101,8 @@ def _amount(schema: Schema) -> float:
     amount = max(amount, _number(schema, "minimum", amount))
     amount = max(amount, _number(schema, "exclusiveMinimum", amount - 1) + 1)
     amount = min(amount, _number(schema, "maximum", amount))
-    amount = min(amount, _number(schema, "exclusiveMaximum", amount + 1) - 1)
-    return amount
+    below: float = _number(schema, "exclusiveMaximum", amount + 1) - 1
+    return min(amount, below)
 
 
 def _number(schema: Schema, key: str, default: Any) -> Any:

@@ -34,7 +34,7 @@ local function uses_rq(id)
   return false
 end
 
-local claimed, queues = {}, {} -- ids and their queues; the nth has the nth token
+local claimed, homes = {}, {} -- ids and their queues; the nth has the nth token
 local reply, broken = { 'ok', NOW, 0, 0, '' }, {}
 local function token_of(number) return string.format('%s-%03d', nonce, number - 1) end
 local function bring(id, token, queue, job)
@@ -151,7 +151,7 @@ local function take(id, queue)
   later('HSET', held, id .. ':' .. token, queue)
   later('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
   event(queue, id, 'running')
-  claimed[number], queues[number], taken = id, queue, taken + #job[2]
+  claimed[number], homes[number], taken = id, queue, taken + #job[2]
   bring(id, token, queue, job)
 end
 
@@ -183,6 +183,6 @@ while at and #claimed < limit and looks > 0 and taken <= ENOUGH do
 end
 flush()
 if (#claimed == limit or looks == 0 or taken > ENOUGH) and next_waiting(1) then reply[3] = 1 end
-redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, claimed, queues }))
+redis.call('HSET', about, 'nonce', nonce, 'claimed', cjson.encode({ NOW, claimed, homes }))
 reply[5] = table.concat(broken, ',')
 return reply

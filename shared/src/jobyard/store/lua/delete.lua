@@ -17,7 +17,7 @@ end
 local function cancel(id, queue, job)
   redis.call('LREM', key('queue', queue), 1, id)
   for _, place in ipairs({ 'scheduled', 'deferred', 'ready' }) do redis.call('ZREM', key(place, queue), id) end
-  conclude(id, queue, 'canceled', '0', NOW)
+  conclude(id, queue, 'canceled', '0', nil, NOW)
   tell_last(queue, job[3], job[4], job[5])
 end
 
@@ -30,7 +30,7 @@ end
 
 local function delete(id)
   local job = fields(id, 'status', 'origin', 'task', 'tenant', 'tags')
-  if not job or not job[1] or not is_of(id, tenant) or is_doomed(id) then return 'missing' end
+  if not job or not job[1] or not is_of(id, tenant) or UNKEPT[id] then return 'missing' end
   local status, queue = job[1], job[2] or 'default'
   if status == 'started' then return 'running' end
   if ENDS[status] then forget(id, queue, status) else cancel(id, queue, job) end
