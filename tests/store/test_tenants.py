@@ -124,12 +124,12 @@ def test_the_pruner_takes_ended_jobs_out_of_the_tenants_list(yard: Yard) -> None
     assert yard.client.zrange(yard.keys.jobs_of("acme"), 0, -1) == [b"running"]
 
 
-def test_the_pruner_takes_out_what_is_gone_already(yard: Yard) -> None:
+def test_what_is_gone_without_a_word_is_tidied_away(yard: Yard) -> None:
     yard.submit(*(f"j{number}" for number in range(5)), tenant="acme")
     yard.client.delete(*(yard.keys.job(f"j{number}") for number in range(4)))
 
     for _ in range(3):
-        yard.prune(limit=2)
+        yard.store.run(calls.tidy(limit=2))
 
     assert yard.client.zrange(yard.keys.jobs_of("acme"), 0, -1) == [b"j4"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobyard.store import calls, move_calls, oversight
-from jobyard.store.records import Idempotency, JournalEntry
+from jobyard.store.records import Idempotency, JournalEntry, OnConflict, Unique
 from support.builders import (
     build_rq_ending,
     build_settlement,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobyard.store.calls import Call
+    from jobyard.store.records import Submission
     from support.yard import Yard
 
 NONCE = "01900000-0000-7000-8000-000000000000"
@@ -34,12 +35,57 @@ def submit(yard: Yard) -> Call[Any]:
         build_submission(id="j1", idempotency=once),
         build_submission(id="j2", delay_seconds=60.0),
         build_submission(id="j3", queue="low", tenant="acme"),
+        _tied("j4"),
     ]
     return calls.submit(jobs)
 
 
 def submit_large(yard: Yard) -> Call[Any]:
     return calls.submit([build_submission(id="j1", payload=LARGE), build_submission(id="j2")])
+
+
+def _tied(job_id: str, **overrides: Any) -> Submission:
+    """A job that all lists know."""
+    tied: dict[str, Any] = {
+        "tenant": "acme",
+        "tags": ("red", "big"),
+        "unique": Unique("k", OnConflict.REPLACE),
+        "waiting_limit": 9,
+    }
+    return build_submission(id=job_id, **{**tied, **overrides})
+
+
+def submit_replacing(yard: Yard) -> Call[Any]:
+    yard.store.run(calls.submit([_tied("j1")]))
+    return calls.submit([_tied("j2", queue="low"), build_submission(id="j3")], deepest=9)
+
+
+def submit_together(yard: Yard) -> Call[Any]:
+    return calls.submit([_tied("j1"), build_submission(id="j2")], together=True)
+
+
+def claim_tied(yard: Yard) -> Call[Any]:
+    yard.store.run(calls.submit([_tied("j1")]))
+    yard.join("w1")
+    return calls.claim("w1", NONCE, ("default",), 10)
+
+
+def settle_tied(yard: Yard) -> Call[Any]:
+    yard.store.run(calls.submit([_tied("j1", result_ttl_seconds=0)]))
+    yard.join("w1")
+    [claimed] = yard.claim()
+    return calls.settle("w1", [build_settlement("succeeded", claimed)])
+
+
+def cancel_tied(yard: Yard) -> Call[Any]:
+    yard.store.run(calls.submit([_tied("j1")]))
+    return calls.cancel(["j1"])
+
+
+def tidy(yard: Yard) -> Call[Any]:
+    yard.store.run(calls.submit([_tied("j1"), _tied("j2", unique=Unique("other"))]))
+    yard.client.delete(yard.keys.job("j1"))
+    return calls.tidy()
 
 
 def fire(yard: Yard) -> Call[Any]:
@@ -328,6 +374,12 @@ def drain(yard: Yard) -> Call[Any]:
 SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "submit": submit,
     "submit large": submit_large,
+    "submit replacing": submit_replacing,
+    "submit together": submit_together,
+    "claim tied": claim_tied,
+    "settle tied": settle_tied,
+    "cancel tied": cancel_tied,
+    "tidy": tidy,
     "fire": fire,
     "join": join,
     "renew": renew,

@@ -114,6 +114,22 @@ class Keys:
         """Sorted set: every stored job of a tenant, as ``jobs``."""
         return self.yard("tenant", tenant)
 
+    def tagged(self, tenant: str, tag: str) -> str:
+        """Sorted set: every stored job of a tenant ('' for none) with a tag, as ``jobs``."""
+        return self.yard("tag", tenant, tag)
+
+    def unique(self, tenant: str) -> str:
+        """Hash: unique key → id of the job that holds it."""
+        return self.yard("unique", tenant)
+
+    def waiting(self, tenant: str) -> str:
+        """Set: jobs that wait for their first start, of a tenant whose waiting jobs are counted."""
+        return self.yard("waiting", tenant)
+
+    def indexes(self) -> str:
+        """Set of the names of all lists of tags and tenants, unique keys and waiting jobs."""
+        return self.yard("indexes")
+
     def counters(self, queue: str) -> str:
         """Hash: what ever happened to jobs of a queue, and what did lately, as counts."""
         return self.yard("counters", queue)

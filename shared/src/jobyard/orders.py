@@ -9,13 +9,15 @@ from pydantic_core import to_json
 
 from jobyard.errors import PayloadTooLargeError
 from jobyard.ids import new_id
+from jobyard.lanes import lane_of
 from jobyard.store.records import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from jobyard.store.records import Idempotency, TaskRecord
+    from jobyard.lanes import Priority
+    from jobyard.store.records import Idempotency, TaskRecord, Unique
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Order:
     payload: Mapping[str, Any]
     id: str = field(default_factory=new_id)
     queue: str | None = None
+    priority: Priority | None = None
     delay_seconds: float | None = None
     run_at: datetime | None = None
     expires_at: datetime | None = None
@@ -37,14 +40,17 @@ class Order:
     meta: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     idempotency: Idempotency | None = None
+    unique: Unique | None = None
 
 
-def submission_of(order: Order, task: TaskRecord, tenant: str = "") -> Submission:
+def submission_of(
+    order: Order, task: TaskRecord, tenant: str = "", waiting_limit: int | None = None
+) -> Submission:
     """The submission for an order of a tenant, with the task's defaults."""
     return Submission(
         id=order.id,
         task=order.task,
-        queue=order.queue or task.queue,
+        queue=_lane(order, order.queue or task.queue),
         payload=compact(order.payload),
         timeout_seconds=_or(order.timeout_seconds, task.timeout_seconds),
         result_ttl_seconds=_or(order.result_ttl_seconds, task.result_ttl_seconds),
@@ -58,6 +64,8 @@ def submission_of(order: Order, task: TaskRecord, tenant: str = "") -> Submissio
         tenant=tenant,
         description=order.description or order.task,
         idempotency=order.idempotency,
+        unique=order.unique,
+        waiting_limit=waiting_limit,
     )
 
 
@@ -76,6 +84,10 @@ def check_size(submission: Submission, most_bytes: int) -> Submission:
 def compact(value: Any) -> bytes:
     """JSON text without spaces."""
     return to_json(value, fallback=dict)
+
+
+def _lane(order: Order, queue: str) -> str:
+    return queue if order.priority is None else lane_of(queue, order.priority)
 
 
 def _retry(task: TaskRecord) -> bytes:

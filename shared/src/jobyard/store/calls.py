@@ -53,7 +53,8 @@ BATCH = 100
 LOOKS = 1000
 """How many jobs one page of a filtered listing looks at before it hands out what it found."""
 
-_REGISTRIES = {
+_SOURCES = {
+    State.QUEUED: "waiting",
     State.RUNNING: "wip",
     State.CANCELING: "wip",
     State.SCHEDULED: "scheduled",
@@ -79,13 +80,21 @@ class Call(Generic[T]):
 
 
 def submit(
-    submissions: Sequence[Submission], *, large_bytes: int = LARGE_BYTES
+    submissions: Sequence[Submission],
+    *,
+    together: bool = False,
+    deepest: int | None = None,
+    large_bytes: int = LARGE_BYTES,
 ) -> Call[list[Submitted]]:
     """Stores jobs; the outcomes are in the order of ``submissions``.
 
-    A payload that is longer than ``large_bytes`` is kept apart from its job's hash.
+    Args:
+        submissions: The jobs.
+        together: Nothing is stored where one is refused.
+        deepest: How many jobs may wait in a queue, with its lanes; None for any number.
+        large_bytes: A payload that is longer is kept apart from its job's hash.
     """
-    sent: list[Any] = [len(submissions)]
+    sent: list[Any] = [int(together), deepest or "", len(submissions)]
     for submission in submissions:
         sent += encoding.submission(submission, large_bytes)
     return Call(script("submit"), sent, lambda reply: [_submitted(*row) for row in _rows(reply, 3)])
@@ -188,6 +197,11 @@ def prune(*, limit: int = 1000) -> Call[dict[str, int]]:
     return Call(script("prune"), [limit], lambda reply: dict(reading.counts(reply)))
 
 
+def tidy(*, limit: int = 1000) -> Call[int]:
+    """Takes out of lists and of unique keys what is gone without a word; returns how much."""
+    return Call(script("tidy"), [limit], int)
+
+
 def tend_rq(*, limit: int = 100) -> Call[int]:
     """Does what RQ's own maintenance does; returns how many jobs became ready."""
     return Call(script("tend_rq"), [limit], int)
@@ -210,26 +224,31 @@ def read(job_id: str, owner: str | None = None) -> Call[JobRecord | None]:
 
 
 def list_jobs(
-    queue: str | None,
+    queue: str | None = None,
     *,
     owner: str | None = None,
     states: frozenset[State] = frozenset(),
     task: str | None = None,
+    tag: str | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
     before: Cursor | None = None,
     limit: int = 50,
 ) -> Call[JobPage]:
     """One page, newest first (by submission; by the state's own time where one is asked for).
 
-    Of a queue, or of an ``owner``: their jobs in ``queue``, or in all. May hold fewer than
-    ``limit`` with ``next`` set: it looked at ``LOOKS`` jobs.
+    Of a queue with its lanes, of an ``owner``, of a ``tag``, or of everything. ``created_after`` is
+    in it, ``created_before`` is not. May hold fewer than ``limit`` with ``next`` set: it looked at
+    ``LOOKS`` jobs.
     """
-    score, last = (repr(before.score), before.id) if before else ("+inf", "")
+    place = [repr(before.score), before.id] if before else ["", ""]
+    times = [encoding.milliseconds(at) if at else "" for at in (created_after, created_before)]
     patterns = sorted({pattern for state in states for pattern in encoding.patterns(state)})
     if states and not patterns:
         patterns = ["none"]  # no stored job can have such a state
-    source = "tenant" if owner else _source(states)
-    sent = [queue or "", source, score, last, limit, LOOKS, task or "", owner or "", *patterns]
-    return Call(script("list"), sent, _page)
+    source = "tag" if tag else "tenant" if owner else _source(states)
+    asked = [source, queue or "", owner or "", tag or "", task or "", *times]
+    return Call(script("list"), [*asked, *place, limit, LOOKS, *patterns], _page)
 
 
 def queues() -> Call[list[QueueInfo]]:
@@ -288,8 +307,8 @@ def journal(name: str, owner: str | None = None, *, limit: int = 1000) -> Call[l
 
 
 def _source(states: frozenset[State]) -> str:
-    registries = {_REGISTRIES.get(state, "jobs") for state in states}
-    return registries.pop() if len(registries) == 1 else "jobs"
+    sources = {_SOURCES.get(state, "jobs") for state in states}
+    return sources.pop() if len(sources) == 1 else "jobs"
 
 
 def _rows(flat: Sequence[Any], width: int) -> Iterator[Sequence[Any]]:
@@ -351,6 +370,4 @@ def _job(job_id: str, reply: list[Any]) -> JobRecord | None:
 def _page(reply: list[Any]) -> JobPage:
     score, last, *rows = reply
     following = Cursor(float(score), last.decode()) if last else None
-    jobs = tuple(reading.job(row[0].decode(), *row[1:4]) for row in rows)
-    places = tuple(Cursor(float(row[4]), row[5].decode()) for row in rows)
-    return JobPage(jobs, following, places)
+    return JobPage(tuple(reading.job(row[0].decode(), *row[1:]) for row in rows), following)

@@ -36,7 +36,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def submission(job: Submission, large_bytes: int) -> list[Any]:
-    """``id queue tenant due idem-key idem-fingerprint idem-ttl-ms payload n field value …``."""
+    """``id queue tenant due idem-key idem-fingerprint idem-ttl-ms payload ties n field value …``."""
     once = job.idempotency
     idempotency = (
         [f"{once.scope}:{once.key}", once.fingerprint, once.ttl_seconds * 1000]
@@ -45,7 +45,7 @@ def submission(job: Submission, large_bytes: int) -> list[Any]:
     )
     data, payload, marks = _data(job, large_bytes)
     fields = [*_fields(job, data), *marks]
-    head = [job.id, job.queue, job.tenant, _due(job), *idempotency, payload]
+    head = [job.id, job.queue, job.tenant, _due(job), *idempotency, payload, _ties(job)]
     return [*head, len(fields), *fields]
 
 
@@ -115,6 +115,19 @@ def _due(job: Submission) -> str:
     if job.delay_seconds:
         return f"+{round(job.delay_seconds * 1000)}"
     return ""
+
+
+def _ties(job: Submission) -> str:
+    if not job.tags and job.unique is None and job.waiting_limit is None:
+        return ""
+    ties: dict[str, Any] = {}
+    if job.tags:
+        ties["tags"] = job.tags
+    if job.unique is not None:
+        ties |= {"unique": job.unique.key, "conflict": job.unique.on_conflict}
+    if job.waiting_limit is not None:
+        ties["waiting"] = job.waiting_limit
+    return json.dumps(ties, separators=(",", ":"))
 
 
 def _data(job: Submission, large_bytes: int) -> tuple[bytes, bytes, list[Any]]:

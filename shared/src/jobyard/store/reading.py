@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobyard.errors import UnreadableJobError
+from jobyard.lanes import base_of, priority_of
 from jobyard.retry import RetryPolicy
 from jobyard.states import RQStatus, rq_status, state_of
 from jobyard.store import apart
@@ -146,10 +147,12 @@ def job(
     attempts = _whole(fields.get(b"attempts", b"")) or 0
     history = _history(results, attempts)
     newest = _mapping(results[0][1]) if results else {}
+    origin = _text(fields, b"origin")
     return JobRecord(
         id=job_id,
         task=data.task if data else _text(fields, b"task"),
-        queue=_text(fields, b"origin"),
+        queue=base_of(origin),
+        priority=priority_of(origin),
         state=state_of(
             status,
             attempts=attempts,
@@ -169,6 +172,7 @@ def job(
         tags=_texts(fields.get(b"tags")),
         meta=_object(fields.get(b"meta")),
         tenant=_text(fields, b"tenant"),
+        unique_key=_text(fields, b"unique") or None,
         worker=_text(fields, b"worker_name"),
         description=_text(fields, b"description"),
         created_at=_time(fields.get(b"created_at")),

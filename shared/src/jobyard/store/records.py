@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jobyard.lanes import Priority
     from jobyard.states import RQStatus, State
 
 
@@ -26,6 +27,24 @@ class Idempotency:
     key: str
     fingerprint: str
     ttl_seconds: int = 86_400
+
+
+class OnConflict(StrEnum):
+    """What becomes of a new job whose unique key another job holds."""
+
+    REJECT = "reject"
+    EXISTING = "existing"
+    """The job that holds it stands for the new one."""
+    REPLACE = "replace"
+    """The job that holds it is cancelled if it waits; if it runs, the new one is rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """A key that one job of a tenant holds at a time, from its submission until it ends."""
+
+    key: str
+    on_conflict: OnConflict = OnConflict.REJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +71,9 @@ class Submission:
     tenant: str = ""
     description: str = ""
     idempotency: Idempotency | None = None
+    unique: Unique | None = None
+    waiting_limit: int | None = None
+    """How many jobs of its tenant may wait for their first start; None for any number."""
 
 
 class SubmitStatus(StrEnum):
@@ -64,6 +86,16 @@ class SubmitStatus(StrEnum):
     """The idempotency key was used for the same request; ``id`` is that job's."""
     CONFLICT = "conflict"
     """The idempotency key was used for another request; nothing was stored."""
+    EXISTING = "existing"
+    """Its unique key is held; ``id`` is that job's, which stands for it."""
+    TAKEN = "taken"
+    """Its unique key is held by ``id``; nothing was stored."""
+    FULL = "full"
+    """As many jobs as may wait in its queue; nothing was stored."""
+    QUOTA = "quota"
+    """As many jobs of its tenant wait as may; nothing was stored."""
+    WITHHELD = "withheld"
+    """Another one of those that are stored together was refused; nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +357,7 @@ class JobRecord:
     id: str
     task: str
     queue: str
+    priority: Priority
     state: State
     status: RQStatus
     payload: Any
@@ -339,6 +372,7 @@ class JobRecord:
     tags: tuple[str, ...]
     meta: Mapping[str, Any]
     tenant: str
+    unique_key: str | None
     worker: str
     description: str
     created_at: datetime | None
@@ -356,7 +390,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a listing: everything before ``(score, id)`` was shown."""
+    """A place in a listing: all down to ``(score, id)`` was shown."""
 
     score: float
     id: str
@@ -364,14 +398,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """One page of a listing, newest first; ``next`` is None on the last page.
-
-    ``places`` holds the place of each job: listings of several queues are merged by them.
-    """
+    """One page of a listing, newest first; ``next`` is None on the last page."""
 
     jobs: tuple[JobRecord, ...]
     next: Cursor | None
-    places: tuple[Cursor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,13 @@ class Script:
 
 _PARTS = {
     **dict.fromkeys(
-        ("cancel", "release", "reap", "promote", "prune", "purge", "tend_rq"),
+        ("release", "reap", "promote", "prune", "purge", "tend_rq"),
         ("lib", "rq"),
     ),
-    **dict.fromkeys(("submit", "fire"), ("lib", "storing")),
+    "list": ("lib", "walking"),
+    "cancel": ("lib", "rq", "withdrawing"),
+    "submit": ("lib", "rq", "storing", "withdrawing", "admitting"),
+    "fire": ("lib", "storing"),
     **dict.fromkeys(("retry", "reschedule", "delete"), ("lib", "rq", "moving")),
     "settle": ("lib", "rq", "storing", "settling"),
     "settle_rq": ("lib", "rq", "settling"),

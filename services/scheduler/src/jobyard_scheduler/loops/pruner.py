@@ -29,7 +29,9 @@ class Pruner:
     def tick(self) -> float:
         """Prunes one chunk; the next follows soon while there is more."""
         pruned = sum(self._store.run(calls.prune(limit=CHUNK)).values())
+        tidied = self._store.run(calls.tidy(limit=CHUNK))
         self._store.run(calls.tend_rq())
-        if pruned:
-            log.debug("pruner.pruned", jobs=pruned)
-        return CHUNK_PAUSE_SECONDS if pruned >= CHUNK else PAUSE_SECONDS
+        if pruned or tidied:
+            log.debug("pruner.pruned", jobs=pruned, ghosts=tidied)
+        is_behind = pruned >= CHUNK or tidied >= CHUNK // 10
+        return CHUNK_PAUSE_SECONDS if is_behind else PAUSE_SECONDS

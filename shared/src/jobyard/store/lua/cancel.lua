@@ -3,8 +3,6 @@
 -- KEYS none  ARGV prefix, tenant (whose jobs they must be; '' for anybody's), n × id
 -- Returns n × (outcome status); outcome: canceled | canceling | ended | missing.
 
-local WAITING = { queued = true, scheduled = true, deferred = true, rate_limited = true,
-  ready_to_enqueue = true }
 AFTER = tend_all
 
 local tenant = ARGV[2]
@@ -20,20 +18,14 @@ local function cancel(id)
     return 'canceling', status
   end
   if not WAITING[status] then return 'ended', status end
-  redis.call('LREM', key('queue', queue), 0, id)
-  redis.call('ZREM', key('scheduled', queue), id)
-  redis.call('ZREM', key('deferred', queue), id)
-  redis.call('ZREM', key('ready', queue), id)
-  finish(id, queue, 'canceled', NOW)
+  withdraw(id, queue)
   return 'canceled', 'canceled'
 end
 
 for i = 3, #ARGV do
   local job = fields(ARGV[i], 'origin', 'worker_name')
   if job then
-    guard(job[1] or 'default')
-    expect('zset', key('deferred', job[1] or 'default'))
-    expect('zset', key('ready', job[1] or 'default'))
+    guard_withdrawal(job[1] or 'default')
     if job[2] then expect('hash', yard('mail', job[2])) end
   end
 end

@@ -18,7 +18,7 @@ local LOOKS = 1000 -- ids that one call looks at, however many of them are to be
 local ENOUGH = 16 * 1024 * 1024 -- bytes of data after which one reply takes no more jobs
 local WANTED = { 'status', 'data', 'timeout', 'attempts', 'deliveries', 'retry', 'suspect', 'meta',
   'enqueued_at', 'created_at', 'task', 'result_ttl', 'token', 'schema', 'expires_at',
-  'payload_bytes' }
+  'payload_bytes', 'ties' }
 local about, held = yard('worker', worker), yard('held', worker)
 if not redis.call('ZSCORE', yard('lease'), worker) then return { 'gone' } end
 expect('hash', about)
@@ -45,8 +45,8 @@ local function bring(id, token, queue, job)
 end
 
 -- The first queue from an index on in which something waits, by halving: few commands for many queues.
-local queues, lists = {}, {}
-local function serve(queue) queues[#queues + 1], lists[#lists + 1] = queue, key('queue', queue) end
+local served, lists = {}, {}
+local function serve(queue) served[#served + 1], lists[#lists + 1] = queue, key('queue', queue) end
 local bases = {}
 local outer = {} -- lists of the lanes beside the queues asked for; mostly none of them is there
 for i = 6, 5 + tonumber(ARGV[5]) do
@@ -148,6 +148,7 @@ local function take(id, queue)
   redis.call('HSET', key('job', id), 'status', 'started', 'token', token, 'worker_name', worker,
     'started_at', iso(NOW), 'deliveries', job[5])
   if not job[11] then adopt(id, queue) end
+  if job[17] then has_started(id, job[17]) end
   later('HSET', held, id .. ':' .. token, queue)
   later('ZADD', key('wip', queue), math.floor(NOW / 1000) + 86400, id .. ':' .. token)
   event(queue, id, 'running')
@@ -178,7 +179,7 @@ end
 -- `rq suspend`: nobody takes anything, also no worker that was waiting when it was said.
 local at = redis.call('EXISTS', key('suspended')) == 0 and next_waiting(1)
 while at and #claimed < limit and looks > 0 and taken <= ENOUGH do
-  if pcall(guard, queues[at]) then empty(queues[at]) else broken[#broken + 1] = queues[at] end
+  if pcall(guard, served[at]) then empty(served[at]) else broken[#broken + 1] = served[at] end
   at = next_waiting(at + 1)
 end
 flush()

@@ -17,24 +17,24 @@ end
 local function cancel(id, queue, job)
   redis.call('LREM', key('queue', queue), 1, id)
   for _, place in ipairs({ 'scheduled', 'deferred', 'ready' }) do redis.call('ZREM', key(place, queue), id) end
-  conclude(id, queue, 'canceled', '0', nil, NOW)
+  conclude(id, queue, 'canceled', '0', nil, job[6], NOW)
   tell_last(queue, job[3], job[4], job[5])
 end
 
-local function forget(id, queue, status)
+local function forget_ended(id, queue, status, ties)
   if status ~= 'finished' then cut_dependents({ id }) end
+  if ties then untie(id, ties, false) end
   redis.call('ZREM', key(ENDS[status], queue), id)
   redis.call('ZREM', yard('jobs', queue), id)
   redis.call('DEL', keys_of(id))
 end
 
 local function delete(id)
-  local job = fields(id, 'status', 'origin', 'task', 'tenant', 'tags')
+  local job = fields(id, 'status', 'origin', 'task', 'tenant', 'tags', 'ties')
   if not job or not job[1] or not is_of(id, tenant) or UNKEPT[id] then return 'missing' end
   local status, queue = job[1], job[2] or 'default'
   if status == 'started' then return 'running' end
-  if ENDS[status] then forget(id, queue, status) else cancel(id, queue, job) end
-  if job[4] then redis.call('ZREM', yard('tenant', job[4]), id) end
+  if ENDS[status] then forget_ended(id, queue, status, job[6]) else cancel(id, queue, job) end
   count(queue, 'forgotten')
   return 'done'
 end

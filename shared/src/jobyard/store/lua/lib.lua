@@ -123,6 +123,7 @@ local function flush_later()
       end
     end
   end
+  LATER = {}
 end
 local function flush_events()
   for queue, changes in pairs(EVENTS) do
@@ -225,6 +226,46 @@ local function apart_of(payload_bytes, result_bytes)
   return (tonumber(payload_bytes or '') or 0) + (tonumber(result_bytes or '') or 0)
 end
 
+-- What else knows a job, as letters in its field `ties`: t lists of its tags and tenant, u a unique key
+-- that it holds until it ends, w the jobs of its tenant that wait for their first start. Most jobs have
+-- none, and cost nothing here. A key of a foreign type is passed over: the job is what it is.
+local LISTED_S = 300 -- so much longer than its TTL lives what is listed: the pruner still finds it
+local function tagged(tenant, tag) return yard('tag', tenant .. ':' .. tag) end
+local function is_tied(ties, mark) return ties and string.find(ties, mark, 1, true) and true or false end
+local function each_tag(text, visit)
+  local sound, tags = pcall(cjson.decode, text or '[]')
+  for _, tag in ipairs(sound and type(tags) == 'table' and tags or {}) do
+    if type(tag) == 'string' then visit(tag) end
+  end
+end
+local function guard_ties(tenant, ties)
+  expect('set', yard('indexes'))
+  if tenant ~= '' then
+    expect('set', yard('tenants'))
+    expect('zset', yard('tenant', tenant))
+  end
+  for _, tag in ipairs(ties.tags or {}) do expect('zset', tagged(tenant, tag)) end
+  if ties.unique then expect('hash', yard('unique', tenant)) end
+  if ties.waiting then expect('set', yard('waiting', tenant)) end
+end
+local function unlist(id, tenant, tags)
+  if tenant then redis.pcall('ZREM', yard('tenant', tenant), id) end
+  each_tag(tags, function(tag) redis.pcall('ZREM', tagged(tenant or '', tag), id) end)
+end
+local function has_started(id, ties)
+  if not is_tied(ties, 'w') then return end
+  redis.pcall('SREM', yard('waiting', redis.call('HGET', key('job', id), 'tenant') or ''), id)
+end
+local function untie(id, ties, is_kept)
+  local job = redis.call('HMGET', key('job', id), 'tenant', 'tags', 'unique')
+  local unique = yard('unique', job[1] or '')
+  if is_tied(ties, 'u') and job[3] and redis.pcall('HGET', unique, job[3]) == id then
+    redis.call('HDEL', unique, job[3])
+  end
+  has_started(id, ties)
+  if not is_kept then unlist(id, job[1], job[2]) end
+end
+
 -- Nothing of a job that ended is kept without a TTL, unless the TTL is -1 (keep) or 0 (drop).
 -- A key of a foreign type in the place of its results is nobody's to touch. What is kept apart is
 -- counted, for the memory budget; a foreign key in the place of that index costs the count alone.
@@ -238,13 +279,14 @@ local function doom(id)
     if not FOREIGN[id] or name ~= key('results', id) then DOOMED[#DOOMED + 1] = name end
   end
 end
-local function keep(id, queue, registry, ttl, apart)
+local function keep(id, queue, registry, ttl, apart, ties)
   if ttl == 0 then
     doom(id)
     return later('ZREM', yard('jobs', queue), id)
   end
   local until_s = NOW / 1000 + (ttl < 0 and NEVER or ttl)
   later('ZADD', key(registry, queue), string.format('%.3f', until_s), id)
+  if ttl > 0 and is_tied(ties, 't') then ttl = ttl + LISTED_S end
   expire(key('job', id), ttl)
   if not FOREIGN[id] then expire(key('results', id), ttl) end
   if apart then
@@ -261,23 +303,24 @@ local function whole_number(text)
   return math.floor(math.min(number, NEVER))
 end
 
--- Ends a job whose TTL for this end is known as text; further field/value pairs are written along.
+-- Ends a job whose TTL for this end, and ties, are known as text; further field/value pairs are written along.
 local STATE = { finished = 'succeeded', failed = 'failed', canceled = 'canceled', stopped = 'canceled',
   expired = 'expired' }
 local REGISTRY = { stopped = 'failed', expired = 'canceled' } -- the others are called as the status
-local function conclude(id, queue, status, ttl, apart, ended_ms, ...)
+local function conclude(id, queue, status, ttl, apart, ties, ended_ms, ...)
   local shown, state, at = status == 'expired' and 'canceled' or status, STATE[status], #ENDED
   redis.call('HSET', key('job', id), 'status', shown, 'ended_at', iso(ended_ms), ...)
-  keep(id, queue, REGISTRY[status] or status,
-    whole_number(ttl) or (status == 'finished' and 3600 or 604800), apart)
+  local kept_s = whole_number(ttl) or (status == 'finished' and 3600 or 604800)
+  keep(id, queue, REGISTRY[status] or status, kept_s, apart, ties)
+  if ties then untie(id, ties, kept_s ~= 0) end
   ENDED[at + 1], ENDED[at + 2], ENDED[at + 3] = id, queue, shown
   event(queue, id, state)
   count(queue, state)
 end
 local function finish(id, queue, status, ended_ms, ...)
   local job = redis.call('HMGET', key('job', id), status == 'finished' and 'result_ttl' or 'failure_ttl',
-    'payload_bytes', 'result_bytes')
-  conclude(id, queue, status, job[1], apart_of(job[2], job[3]), ended_ms, ...)
+    'payload_bytes', 'result_bytes', 'ties')
+  conclude(id, queue, status, job[1], apart_of(job[2], job[3]), job[4], ended_ms, ...)
 end
 
 -- A record that cannot be read harms only itself: it is listed, and nothing else stops.
@@ -371,15 +414,15 @@ local function queues_held(worker, members)
 end
 
 -- Whether this delivery, held in `queue`, is still the worker's: 'mine' and the job's fields (token,
--- status, cancel, attempts, result_ttl, failure_ttl, payload_bytes, result_bytes), else what became
--- of it. again: this
+-- status, cancel, attempts, result_ttl, failure_ttl, payload_bytes, result_bytes, ties), else what
+-- became of it. again: this
 -- settlement was applied before; stale: another delivery owns the job, or RQ's own tools changed it.
 local SEEN = {}
 local function owned(member, id, token, queue)
   if SEEN[member] then return 'again' end
   SEEN[member] = true
   local job = fields(id, 'token', 'status', 'cancel', 'attempts', 'result_ttl', 'failure_ttl',
-    'payload_bytes', 'result_bytes')
+    'payload_bytes', 'result_bytes', 'ties')
   if not queue then
     if job and job[1] == token and job[2] ~= 'started' then return 'again' end
     return job == nil and 'vanished' or 'stale'

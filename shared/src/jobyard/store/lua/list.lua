@@ -1,57 +1,104 @@
--- list: one page of the jobs of a queue or a tenant, newest first, looking at no more than a bounded number.
--- What is kept apart of a job stays where it is.
--- KEYS none  ARGV prefix, queue ('' for any, of a tenant), source ('jobs', 'tenant' or a registry), score or '+inf', id or '', limit,
---            looks, task or '', tenant or '', n × 'status:cancel:attempted:expired' pattern of allowed states
--- Returns next score, next id ('' when the source is at its end), then a list a job:
--- id, hash (flat), due score or '', last result (as XREVRANGE), score, member.
+-- list: one page of jobs, newest first: of a queue with its lanes or of all queues, of a tenant, or of a
+-- tag. Looks at no more than a bounded number of jobs; what is kept apart of one stays where it is.
+-- KEYS none  ARGV prefix, source ('jobs', 'waiting', 'tenant', 'tag' or a registry), queue ('' for all),
+-- tenant, tag, task ('' for any), since, before (ms of the creation, '' for any; before is not in it),
+-- score and id of the place below which the page begins ('' for the top), limit, looks, then
+-- n × 'status:cancel:attempted:expired' pattern of allowed states
+-- Returns score and id of the last job that was looked at ('' when none is left), then a list a job:
+-- id, hash (flat), due score or '', last result (as XREVRANGE).
 
-local queue, source, score, last = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local limit, looks, task, tenant = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9]
-local allowed = {}
-for i = 10, #ARGV do allowed[ARGV[i]] = true end
-local listed = key(source, queue)
-if source == 'jobs' then listed = yard('jobs', queue) end
-if source == 'tenant' then listed = yard('tenant', tenant) end
-local reply, found, at_score, at_id = {}, 0, '', ''
+local source, queue, tenant, tag, task = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local since, before = tonumber(ARGV[7]), tonumber(ARGV[8])
+local place = ARGV[9] ~= '' and { score = ARGV[9], member = ARGV[10] } or nil
+local limit, looks, allowed = tonumber(ARGV[11]), tonumber(ARGV[12]), nil
+for i = 13, #ARGV do
+  allowed = allowed or {}
+  allowed[ARGV[i]] = true
+end
+local BY_CREATION = { jobs = true, waiting = true, tenant = true, tag = true } -- scores are µs
+local since_score = BY_CREATION[source] and since and since * 1000
 
-local sleeping = {} -- id → key of the delayed jobs of its queue
+local function members(set)
+  local found = redis.pcall('SMEMBERS', set)
+  return found.err and {} or found
+end
+local is_lane = base_of(queue) ~= queue
+local function lanes()
+  if is_lane then return { queue } end
+  if queue ~= '' then return { queue, queue .. '.high', queue .. '.low' } end
+  local names = {}
+  for i, name in ipairs(members(key('queues'))) do names[i] = string.sub(name, #PREFIX + 8) end
+  return names
+end
+local function lists()
+  if source == 'tenant' then return { yard('tenant', tenant) } end
+  if source == 'tag' and tenant ~= '' then return { tagged(tenant, tag) } end
+  local found = {}
+  if source == 'tag' then
+    for _, name in ipairs(members(yard('tenants'))) do found[#found + 1] = tagged(name, tag) end
+    found[#found + 1] = tagged('', tag)
+    return found
+  end
+  for i, lane in ipairs(lanes()) do found[i] = BY_CREATION[source] and yard('jobs', lane) or key(source, lane) end
+  return found
+end
+
+-- Where little waits it is looked up, however much else is stored; else what is new mostly waits.
+local function few_waiting()
+  local rows, length = {}, 0
+  for _, lane in ipairs(lanes()) do
+    local sound = redis.call('TYPE', key('queue', lane)).ok == 'list' and pcall(expect, 'zset', yard('jobs', lane))
+    length = length + (sound and redis.call('LLEN', key('queue', lane)) or 0)
+    if length > looks then return nil end
+    for _, id in ipairs(sound and redis.call('LRANGE', key('queue', lane), 0, -1) or {}) do
+      local score = redis.call('ZSCORE', yard('jobs', lane), id)
+      if score and (not place or is_below(id, score, place)) then rows[#rows + 1] = { score = score, member = id } end
+    end
+  end
+  table.sort(rows, function(a, b) return is_below(b.member, b.score, a) end)
+  local walk = { at = 1, rows = {} }
+  for i, row in ipairs(rows) do walk.rows[2 * i - 1], walk.rows[2 * i] = row.member, row.score end
+  return { walk }
+end
+
+local function walks()
+  local few = source == 'waiting' and few_waiting()
+  if few then return few end
+  local top, found = place, {}
+  if not top and before and BY_CREATION[source] then
+    top = { score = string.format('%.0f', before * 1000), member = '' }
+  end
+  for _, list in ipairs(lists()) do found[#found + 1] = walk_below(list, top) or nil end
+  return found
+end
+
+local sleeping = {} -- id → the delayed jobs of its queue
 local function fits(id)
-  local job = fields(id, 'status', 'cancel', 'attempts', 'task', 'expired', 'tenant', 'origin')
+  local job = fields(id, 'status', 'cancel', 'attempts', 'task', 'expired', 'tenant', 'origin', 'created_at')
   if not job or not job[1] then return false end
+  sleeping[id] = key('scheduled', job[7] or '')
   if task ~= '' and job[4] ~= task or tenant ~= '' and job[6] ~= tenant then return false end
-  if source == 'tenant' and queue ~= '' and job[7] ~= queue then return false end
-  sleeping[id] = key('scheduled', job[7] or queue)
-  if #ARGV < 10 then return true end
+  local name = job[7] or queue
+  if queue ~= '' and (is_lane and name or base_of(name)) ~= queue then return false end
+  if since and (job[8] or '') < iso(since) or before and (job[8] or '') >= iso(before) then return false end
+  if not allowed then return true end
   local canceling = job[1] == 'started' and job[2] == '1' and 1 or 0
   local retrying = job[1] == 'scheduled' and (tonumber(job[3] or '') or 0) > 0 and 1 or 0
   return allowed[table.concat({ job[1], canceling, retrying, job[5] and 1 or 0 }, ':')]
 end
 
-local function show(id, at, member)
-  found = found + 1
-  reply[#reply + 1] = { id, whole(id),
-    redis.call('ZSCORE', sleeping[id], id) or '', results_of(id, 1), at, member }
-end
-
--- After the last member where it still stands, else after its place.
-local function page()
-  local rank = last ~= '' and redis.call('ZREVRANK', listed, last)
-  if rank then return redis.call('ZREVRANGE', listed, rank + 1, rank + looks, 'WITHSCORES'), false end
-  return redis.call('ZREVRANGEBYSCORE', listed, score, '-inf', 'WITHSCORES', 'LIMIT', 0, looks), true
-end
-
-local rows, by_place = page()
-local more = #rows == looks * 2
-for i = 1, #rows, 2 do
-  local member, at = rows[i], rows[i + 1]
-  if not (by_place and last ~= '' and tonumber(at) == tonumber(score) and member >= last) then
-    if found == limit then more = true break end
-    at_score, at_id = at, member
-    local id = source == 'wip' and string.match(member, '^(.*):[^:]*$') or member
-    if fits(id) then show(id, at, member) end
+local reply, found, merged = { '', '' }, 0, walks()
+local member, score = next_of(merged)
+while member and not (since_score and tonumber(score) < since_score) do
+  if found == limit or looks == 0 then return reply end
+  looks = looks - 1
+  reply[1], reply[2] = score, member
+  local id = source == 'wip' and string.match(member, '^(.*):[^:]*$') or member
+  if fits(id) then
+    found = found + 1
+    reply[#reply + 1] = { id, whole(id), redis.pcall('ZSCORE', sleeping[id], id) or '', results_of(id, 1) }
   end
+  member, score = next_of(merged)
 end
-if not more then at_score, at_id = '', '' end
-table.insert(reply, 1, at_id)
-table.insert(reply, 1, at_score)
+reply[1], reply[2] = '', ''
 return reply

@@ -9,9 +9,10 @@ local seconds = math.floor(NOW / 1000)
 
 -- What RQ's own clients cancel has no TTL, and stands in the registry as if its time were over.
 local function adopt(id, queue, registry)
-  local job = fields(id, 'result_ttl', 'failure_ttl', 'payload_bytes', 'result_bytes') or {}
+  local job = fields(id, 'result_ttl', 'failure_ttl', 'payload_bytes', 'result_bytes', 'ties') or {}
   keep(id, queue, registry, whole_number(job[registry == 'finished' and 1 or 2] or nil) or 604800,
-    apart_of(job[3], job[4]))
+    apart_of(job[3], job[4]), job[5])
+  if job[5] then untie(id, job[5], true) end
 end
 
 -- From 0 on: RQ keeps what it never forgets below.
@@ -39,8 +40,8 @@ end
 
 -- RQ's tools may empty a registry or delete a job before we do: the index must not keep ghosts.
 -- It is walked a chunk a call; the place reached is kept while there is more.
-local function sweep(index, name, queue)
-  local from = redis.call('HGET', cursors, name) or '-inf'
+local function sweep(queue)
+  local index, from = yard('jobs', queue), redis.call('HGET', cursors, queue) or '-inf'
   local rows = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
   for i = 1, #rows, 2 do
     if redis.call('EXISTS', key('job', rows[i])) == 0 then
@@ -48,8 +49,8 @@ local function sweep(index, name, queue)
       forget(rows[i], queue)
     end
   end
-  if #rows == limit * 2 then redis.call('HSET', cursors, name, rows[#rows])
-  elseif from ~= '-inf' then redis.call('HDEL', cursors, name) end
+  if #rows == limit * 2 then redis.call('HSET', cursors, queue, rows[#rows])
+  elseif from ~= '-inf' then redis.call('HDEL', cursors, queue) end
 end
 
 each_queue(function(queue)
@@ -57,12 +58,7 @@ each_queue(function(queue)
   for _, registry in ipairs({ 'finished', 'failed', 'canceled' }) do gone = gone + forget_over(queue, registry) end
   if gone > 0 then replies[#replies + 1], replies[#replies + 2] = queue, gone end
   refresh(queue)
-  sweep(yard('jobs', queue), queue, queue)
+  sweep(queue)
 end)
-local tenants = redis.pcall('SMEMBERS', yard('tenants'))
-for _, tenant in ipairs(tenants.err and {} or tenants) do
-  local index = yard('tenant', tenant)
-  if pcall(expect, 'zset', index) then sweep(index, 'tenant ' .. tenant) end
-end
 flush()
 return replies

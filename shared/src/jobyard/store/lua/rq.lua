@@ -99,8 +99,8 @@ end
 
 -- Nothing is left of a job whose entry in a registry is gone; nil for a queue that is not known.
 local function forget(id, queue)
-  local tenant = (fields(id, 'tenant') or {})[1]
-  if tenant then redis.pcall('ZREM', yard('tenant', tenant), id) end
+  local ties = (fields(id, 'ties') or {})[1]
+  if ties then untie(id, ties, false) end
   if queue then
     redis.call('ZREM', yard('jobs', queue), id)
     redis.pcall('ZREM', yard('apart', queue), id)

@@ -21,7 +21,7 @@ expect('hash', key('worker', worker))
 local TENANT = {} -- by id, of those that leave something
 local function know_tenant(id)
   local tenant = (fields(id, 'tenant') or {})[1] or ''
-  if tenant ~= '' then guard_tenant(tenant) end
+  if tenant ~= '' then guard_ties(tenant, {}) end
   TENANT[id] = tenant
 end
 local function journal_of(id, name) return yard('journal', TENANT[id] ~= '' and TENANT[id] .. ':' .. name or name) end
@@ -74,9 +74,10 @@ local function leave(id, at)
   for i = at + 10, jobs - 1, 2 do
     redis.call('XADD', journal_of(id, ARGV[i]), 'MAXLEN', JOURNAL_CAP, '*', 'id', id, 'line', ARGV[i + 1])
   end
-  local _, next_job = nil, jobs + 1
+  local next_job = jobs + 1
   for _ = 1, tonumber(ARGV[jobs]) do
-    _, _, _, next_job = store_new(next_job, TENANT[id])
+    store_new(next_job, TENANT[id])
+    next_job = after_new(next_job)
   end
 end
 
@@ -119,7 +120,7 @@ local function apply(id, queue, at, job)
     if job[8] or ARGV[at + 8] ~= '' then apart = set_apart(id, ARGV[at + 8], job) end
     ttl = job[5]
   end
-  conclude(id, queue, STATUS[kind], ttl, apart, ended,
+  conclude(id, queue, STATUS[kind], ttl, apart, job[9], ended,
     'attempts', attempts, 'started_at', iso(started))
 end
 
