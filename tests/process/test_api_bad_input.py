@@ -106,7 +106,7 @@ BODIES: list[tuple[str, Any, str, str | None]] = [
     ("/v1/jobs", {"task": ""}, "unknown-task", "/task"),
     ("/v1/jobs/batch", {}, "invalid-request", "/jobs"),
     ("/v1/jobs/batch", {"jobs": []}, "invalid-request", "/jobs"),
-    ("/v1/jobs/batch", {"jobs": [{"task": "echo"}] * 101}, "invalid-request", "/jobs"),
+    ("/v1/jobs/batch", {"jobs": [{"task": "echo"}] * 1001}, "invalid-request", "/jobs"),
     ("/v1/jobs/batch", {"jobs": [{"task": "echo"}], "x": 1}, "invalid-request", "/x"),
     ("/job", {}, "invalid-request", "/lowest"),
     ("/job", {"lowest": "2", "highest": 7}, "invalid-request", "/lowest"),

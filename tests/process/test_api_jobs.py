@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 FIELDS = {
-    "id", "task", "queue", "state", "payload", "result", "omitted", "error", "attempts", "progress",
-    "tags", "created_at", "scheduled_for", "expires_at", "started_at", "ended_at",
+    "id", "task", "queue", "priority", "state", "payload", "result", "omitted", "error", "attempts",
+    "progress", "tags", "unique_key", "tenant", "created_at", "scheduled_for", "expires_at",
+    "started_at", "ended_at",
 }  # fmt: skip
 
 

@@ -64,6 +64,37 @@ def test_lists_show_a_tenant_its_own_jobs_only(server: StoreServer) -> None:
     run(server, probe)
 
 
+def test_tags_and_unique_keys_are_the_tenants(server: StoreServer) -> None:
+    async def probe(acme: httpx.AsyncClient, other: httpx.AsyncClient) -> None:
+        body = {**JOB, "tags": ["red"], "unique": {"key": "k"}}
+        first = (await acme.post("/v1/jobs", json=body)).raise_for_status().json()
+
+        assert (await other.get("/v1/jobs", params={"tag": "red"})).json()["jobs"] == []
+        assert (await other.post("/v1/jobs", json=body)).status_code == 201
+        again = await acme.post("/v1/jobs", json=body)
+        assert (again.status_code, again.json()["job_id"]) == (409, first["id"])
+        assert first["tenant"] == "acme"
+
+    run(server, probe)
+
+
+def test_only_operators_ask_for_another_tenants_jobs(server: StoreServer) -> None:
+    async def main() -> None:
+        async with signed_in(server) as clients:
+            acme, operator = await clients.client("acme"), await clients.client(None)
+            job_id = (await acme.post("/v1/jobs", json=JOB)).json()["id"]
+            await operator.post("/v1/jobs", json=JOB)
+
+            listed = (await operator.get("/v1/jobs", params={"tenant": "acme"})).json()["jobs"]
+            refused = await acme.get("/v1/jobs", params={"tenant": "other"})
+
+            assert [job["id"] for job in listed] == [job_id]
+            assert len((await operator.get("/v1/jobs")).json()["jobs"]) == 2
+            assert refused.status_code == 422
+
+    asyncio.run(main())
+
+
 def test_tenants_do_not_share_idempotency_keys(server: StoreServer) -> None:
     async def probe(acme: httpx.AsyncClient, other: httpx.AsyncClient) -> None:
         headers = {"Idempotency-Key": "k"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from jobyard.lanes import base_of, priority_of
 from jobyard_api.models import Attempt, Job, Queue, Task, TaskVersion, UnreadableRecord, Worker
 
 if TYPE_CHECKING:
@@ -77,9 +78,12 @@ def text_of_submission(submission: records.Submission, state: State) -> bytes:
             **_NEW_JOB,
             "id": submission.id,
             "task": submission.task,
-            "queue": submission.queue,
+            "queue": base_of(submission.queue),
+            "priority": priority_of(submission.queue).value,
             "state": state.value,
             "tags": submission.tags,
+            "unique_key": submission.unique.key if submission.unique else None,
+            "tenant": submission.tenant or None,
             "created_at": _rfc3339(now),
             "scheduled_for": _rfc3339(_due(submission, now)),
             "expires_at": _rfc3339(submission.expires_at),

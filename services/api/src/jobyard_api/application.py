@@ -13,6 +13,7 @@ from jobyard.connection import connect_async
 from jobyard.registry import discover
 from jobyard.store import AsyncStore
 from jobyard_api import __version__, middleware, problems, routes
+from jobyard_api.admission import Admission
 from jobyard_api.body import Bounds
 from jobyard_api.catalogue import Catalogue
 from jobyard_api.middleware.traffic import Traffic
@@ -66,6 +67,7 @@ async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
         yield Yard(
             store,
             catalogue,
+            Admission.of(settings),
             max_payload_bytes=settings.max_payload_bytes,
             large_bytes=settings.large_bytes,
         )

@@ -1,7 +1,8 @@
-"""Submits the jobs of one batch in one call: each is stored or refused by itself."""
+"""Submits the jobs of one batch: each is stored or refused by itself, or all are stored or none."""
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,22 @@ from pydantic import ValidationError
 from jobyard.errors import (
     InvalidPayloadError,
     PayloadTooLargeError,
+    StoreDataError,
+    StoreUnavailableError,
     UnknownQueueError,
     UnknownTaskError,
 )
+from jobyard_api.admission import withheld
 from jobyard_api.answers import json_text
 from jobyard_api.idempotency import once_each
 from jobyard_api.models import JobRequest
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, field_errors, refusal_of
+from jobyard_api.submitter import LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator, Sequence
+
     from jobyard.store.records import Submission, Submitted
     from jobyard_api.models import BatchRequest
     from jobyard_api.yard import Yard
@@ -31,20 +38,20 @@ async def submit_batch(
     """The outcome of each job as JSON, in the order of the request.
 
     Raises:
-        StoreUnavailableError: The store cannot serve now.
+        StoreUnavailableError: The store cannot serve now, and nothing is known to be stored.
     """
     prepared = [
         await _prepare(yard, member, owner, idempotency_key, index)
         for index, member in enumerate(request.jobs)
     ]
     good = [one for one in prepared if not isinstance(one, RefusalError)]
-    submitted = iter(await yard.commit(good))
-    return [
-        _refused(one)
-        if isinstance(one, RefusalError)
-        else await _placed(yard, one, next(submitted))
-        for one in prepared
-    ]
+    if not request.all_or_nothing:
+        submitted = iter(await _commit(yard, good))
+    elif len(good) == len(prepared):
+        submitted = iter(await yard.commit_together(good))
+    else:
+        submitted = iter([withheld()] * len(good))
+    return list(await asyncio.gather(*_outcomes(yard, prepared, submitted)))
 
 
 async def _prepare(
@@ -61,16 +68,52 @@ async def _prepare(
         UnknownQueueError,
         InvalidPayloadError,
         PayloadTooLargeError,
+        RefusalError,
     ) as error:
         return refusal_of(error)
 
 
-async def _placed(yard: Yard, submission: Submission, submitted: Submitted) -> bytes:
+async def _commit(yard: Yard, submissions: Sequence[Submission]) -> list[Submitted | RefusalError]:
+    """In calls that are no larger than the store likes; one that fails fails alone."""
+    calls = [yard.commit(submissions[at : at + LIMIT]) for at in range(0, len(submissions), LIMIT)]
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    errors = [reply for reply in replies if isinstance(reply, BaseException)]
+    for error in errors:
+        is_of_store = isinstance(error, (StoreUnavailableError, StoreDataError))
+        if not is_of_store or len(errors) == len(replies):
+            raise error
+    outcomes: list[Submitted | RefusalError] = []
+    for call, reply in enumerate(replies):
+        if isinstance(reply, Exception):
+            jobs = len(submissions[call * LIMIT : (call + 1) * LIMIT])
+            outcomes += [refusal_of(reply)] * jobs
+        elif not isinstance(reply, BaseException):
+            outcomes += reply
+    return outcomes
+
+
+def _outcomes(
+    yard: Yard,
+    prepared: Sequence[Submission | RefusalError],
+    submitted: Iterator[Submitted | RefusalError],
+) -> Iterator[Coroutine[Any, Any, bytes]]:
+    for one in prepared:
+        yield _outcome(yard, one, one if isinstance(one, RefusalError) else next(submitted))
+
+
+async def _outcome(
+    yard: Yard, submission: Submission | RefusalError, reply: Submitted | RefusalError
+) -> bytes:
+    if isinstance(submission, RefusalError):
+        return _refused(submission)
+    if isinstance(reply, RefusalError):
+        return _refused(reply)
     try:
-        placed = await yard.placed(submission, submitted)
+        placed = await yard.placed(submission, reply)
     except RefusalError as refusal:
         return _refused(refusal)
-    status = HTTPStatus.OK if placed.replayed else HTTPStatus.CREATED
+    is_new = not (placed.replayed or placed.existing)
+    status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return b'{"status":%d,"job":%s}' % (status, placed.text)
 
 

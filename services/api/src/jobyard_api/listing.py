@@ -1,8 +1,7 @@
-"""Pages of jobs over one queue or all of them, and the opaque tokens between pages."""
+"""Pages of jobs, and the opaque tokens between pages."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -15,11 +14,13 @@ from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
 
     from jobyard.states import State
     from jobyard.store import AsyncStore
-    from jobyard.store.records import JobPage, JobRecord
+    from jobyard.store.records import JobRecord
+    from jobyard_api.models import JobQuery
+    from jobyard_api.principal import Principal
 
 MAX_ROUNDS = 10
 """How often one request asks again when a filter hides what it looks at."""
@@ -35,6 +36,31 @@ class Filter:
     states: frozenset[State] = frozenset()
     task: str | None = None
     owner: str | None = None
+    tag: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def filter_of(query: JobQuery, principal: Principal) -> Filter:
+    """What a query asks for, of the jobs that its sender may see.
+
+    Raises:
+        RefusalError: It asks for another tenant's.
+    """
+    owner = principal.tenant
+    if query.tenant is not None and owner not in {None, query.tenant}:
+        detail = "Only operators may ask for another tenant's jobs."
+        errors = [FieldError(parameter="tenant", detail=detail)]
+        raise RefusalError(Code.INVALID_REQUEST, detail, errors=errors)
+    return Filter(
+        queue=query.queue,
+        states=frozenset(query.state),
+        task=query.task,
+        owner=owner or query.tenant,
+        tag=query.tag,
+        created_after=query.created_after,
+        created_before=query.created_before,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +74,31 @@ class Listing:
 async def list_jobs(
     store: AsyncStore, wanted: Filter, before: Cursor | None, limit: int
 ) -> Listing:
-    """One page: of an owner's jobs, of a queue's, or of all queues merged.
+    """One page below a place, or the first.
 
     Raises:
         StoreUnavailableError: The store cannot serve now.
     """
-    queues = await _queues(store, wanted)
     jobs: list[JobRecord] = []
     for _ in range(MAX_ROUNDS):
-        pages = await _pages(store, queues, wanted, before, limit - len(jobs))
-        found, before = merge(pages, limit - len(jobs))
-        jobs += found
+        page = await store.run(
+            calls.list_jobs(
+                wanted.queue,
+                owner=wanted.owner,
+                states=wanted.states,
+                task=wanted.task,
+                tag=wanted.tag,
+                created_after=wanted.created_after,
+                created_before=wanted.created_before,
+                before=before,
+                limit=limit - len(jobs),
+            )
+        )
+        jobs += page.jobs
+        before = page.next
         if before is None or len(jobs) >= limit:
             break
     return Listing(jobs, before)
-
-
-def merge(pages: Sequence[JobPage], limit: int) -> tuple[list[JobRecord], Cursor | None]:
-    """The newest jobs of several pages, and the place to go on from.
-
-    A page that is not its queue's last says nothing about what lies below its ``next``; nothing
-    older than the newest of these places is shown before those queues were asked again.
-    """
-    horizon = max((page.next for page in pages if page.next), key=_order, default=None)
-    rows = [row for page in pages for row in zip(page.places, page.jobs, strict=True)]
-    rows.sort(key=lambda row: _order(row[0]), reverse=True)
-    seen = [row for row in rows if horizon is None or _order(row[0]) >= _order(horizon)]
-    shown = seen[:limit]
-    if len(shown) < len(seen):
-        return [job for _, job in shown], shown[-1][0]
-    return [job for _, job in shown], horizon
 
 
 def token_of(place: Cursor | None) -> str | None:
@@ -113,32 +134,3 @@ def _read(token: str) -> Cursor:
         raise ValueError("not a place")
     last.encode()
     return Cursor(score, last)
-
-
-def _order(place: Cursor) -> tuple[float, bytes]:
-    return place.score, place.id.encode()
-
-
-async def _queues(store: AsyncStore, wanted: Filter) -> list[str | None]:
-    if wanted.queue or wanted.owner:
-        return [wanted.queue]
-    return [info.name for info in await store.run(calls.queues())]
-
-
-async def _pages(
-    store: AsyncStore, queues: list[str | None], wanted: Filter, before: Cursor | None, limit: int
-) -> list[JobPage]:
-    asked = (
-        store.run(
-            calls.list_jobs(
-                queue,
-                owner=wanted.owner,
-                states=wanted.states,
-                task=wanted.task,
-                before=before,
-                limit=limit,
-            )
-        )
-        for queue in queues
-    )
-    return list(await asyncio.gather(*asked))

@@ -17,16 +17,19 @@ from pydantic import (
     model_validator,
 )
 
+from jobyard.lanes import Priority, priority_of
 from jobyard.orders import Order
 from jobyard.queues import NAME_PATTERN
 from jobyard.retry import RetryPolicy
 from jobyard.states import State
+from jobyard.store.records import OnConflict, Unique
 from jobyard_api.problems import Problem
 
 if TYPE_CHECKING:
     from jobyard.store.records import Idempotency
 
-MAX_BATCH = 100
+MAX_BATCH = 1_000
+MAX_TOGETHER = 100
 MAX_DELAY_SECONDS = 10 * 366 * 86_400
 MAX_TTL_SECONDS = 366 * 86_400
 MAX_TIMEOUT_SECONDS = 7 * 86_400
@@ -39,10 +42,31 @@ def _text_only(value: Any) -> Any:
     return value
 
 
+def _or_none(text: Any) -> Any:
+    return text or None
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=MAX_TTL_SECONDS)]
+
+
+class UniqueKey(BaseModel):
+    """A key that one job holds at a time, from its submission until it has ended."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    on_conflict: OnConflict = Field(
+        OnConflict.REJECT,
+        description="While another job holds the key: reject this one (409), answer with the "
+        "existing one (200), or replace it, which cancels it if it waits (409 if it runs)",
+    )
+
+    def unique(self) -> Unique:
+        """The same for the store."""
+        return Unique(self.key, self.on_conflict)
 
 
 class JobRequest(BaseModel):
@@ -58,6 +82,9 @@ class JobRequest(BaseModel):
         default_factory=dict, description="Must fit the task's JSON Schema"
     )
     queue: Name | None = Field(None, description="Default: the task's queue")
+    priority: Priority | None = Field(
+        None, description="Which jobs of the queue run first. Default: normal"
+    )
     delay_seconds: float | None = Field(
         None, strict=True, ge=0, le=MAX_DELAY_SECONDS, description="Run this much later"
     )
@@ -76,6 +103,7 @@ class JobRequest(BaseModel):
     )
     retry: RetryPolicy | None = Field(None, description="Default: the task's policy")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
+    unique: UniqueKey | None = Field(None, description="Only one job at a time")
 
     @field_validator("run_at", "expires_at")
     @classmethod
@@ -101,6 +129,13 @@ class JobRequest(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _one_priority(self) -> JobRequest:
+        named = priority_of(self.queue or "")
+        if self.priority and named is not Priority.NORMAL and self.priority is not named:
+            raise ValueError(f"queue names the priority {named}: leave out priority")
+        return self
+
+    @model_validator(mode="after")
     def _due_before_it_expires(self) -> JobRequest:
         if self.run_at and self.expires_at and self.run_at >= self.expires_at:
             raise ValueError("expires_at must be later than run_at")
@@ -112,6 +147,7 @@ class JobRequest(BaseModel):
             task=self.task,
             payload=self.payload,
             queue=self.queue,
+            priority=self.priority,
             delay_seconds=self.delay_seconds,
             run_at=self.run_at,
             expires_at=self.expires_at,
@@ -121,6 +157,7 @@ class JobRequest(BaseModel):
             retry=self.retry.to_json() if self.retry else None,
             tags=tuple(self.tags),
             idempotency=idempotency,
+            unique=self.unique.unique() if self.unique else None,
         )
 
 
@@ -132,6 +169,10 @@ class JobQuery(BaseModel):
     queue: Name | None = None
     state: list[State] = Field(default_factory=list)
     task: Name | None = None
+    tag: Tag | None = None
+    tenant: Name | None = Field(None, description="Operators only: whose jobs")
+    created_after: Moment | None = Field(None, description="Submitted then or later (RFC 3339)")
+    created_before: Moment | None = Field(None, description="Submitted before then (RFC 3339)")
     page_size: int = Field(50, ge=1, le=200, description="Jobs on one page")
     page_token: str | None = Field(None, description="next_page_token of the page before")
 
@@ -141,11 +182,20 @@ BatchMember = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/JobRe
 
 
 class BatchRequest(BaseModel):
-    """Up to 100 jobs; each succeeds or fails by itself."""
+    """Up to 1 000 jobs; each is stored or refused by itself, or all of up to 100 or none."""
 
     model_config = ConfigDict(extra="forbid")
 
     jobs: list[BatchMember] = Field(min_length=1, max_length=MAX_BATCH)
+    all_or_nothing: bool = Field(
+        False, strict=True, description="Store none of up to 100 jobs when one is refused"
+    )
+
+    @model_validator(mode="after")
+    def _few_together(self) -> BatchRequest:
+        if self.all_or_nothing and len(self.jobs) > MAX_TOGETHER:
+            raise ValueError(f"all_or_nothing takes at most {MAX_TOGETHER} jobs")
+        return self
 
 
 class _Answer(BaseModel):
@@ -167,6 +217,7 @@ class Job(_Answer):
     id: str
     task: str
     queue: str
+    priority: Priority
     state: State
     payload: Any = Field(description="null when the record is not JSON")
     result: Any
@@ -177,6 +228,10 @@ class Job(_Answer):
     attempts: int = Field(description="Attempts that have ended")
     progress: Any
     tags: list[str]
+    unique_key: str | None
+    tenant: Annotated[str | None, BeforeValidator(_or_none)] = Field(
+        description="Whose job it is; null where there are no tenants"
+    )
     created_at: datetime | None
     scheduled_for: datetime | None
     expires_at: datetime | None = Field(description="Not started by then, it never is")

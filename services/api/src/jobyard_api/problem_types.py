@@ -23,6 +23,10 @@ class Code(StrEnum):
     UNKNOWN_QUEUE = "unknown-queue"
     CLASSIC_UNKNOWN_TASK = "classic-unknown-task"
     IDEMPOTENCY_CONFLICT = "idempotency-conflict"
+    UNIQUE_CONFLICT = "unique-conflict"
+    WITHHELD = "withheld"
+    QUEUE_FULL = "queue-full"
+    TOO_MANY_WAITING = "too-many-waiting"
     JOB_NOT_FOUND = "job-not-found"
     TASK_NOT_FOUND = "task-not-found"
     QUEUE_NOT_FOUND = "queue-not-found"
@@ -145,6 +149,16 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "Nothing is left to cancel.",
         ),
         ProblemType(
+            Code.UNIQUE_CONFLICT,
+            409,
+            "Another job has this unique key",
+            "A job of the same `unique.key` was submitted before and has not ended; `job_id` names "
+            "it. With `on_conflict` `replace`, it has started, and cannot be replaced. Nothing was "
+            "stored.",
+            "Wait until that job has ended, or ask for it: `on_conflict` `existing` answers with "
+            "the job that there is, `replace` cancels it while it waits.",
+        ),
+        ProblemType(
             Code.BODY_TOO_LARGE,
             413,
             "The body is too large",
@@ -219,6 +233,34 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "A job was submitted under this key within the last 24 hours, with another body. "
             "Nothing was stored.",
             "Use a new key for a new request, and the same body when you repeat one.",
+        ),
+        ProblemType(
+            Code.WITHHELD,
+            424,
+            "Another job of the batch was refused",
+            "A batch asked for all or nothing, and another of its jobs was refused: its own result "
+            "says why. No job of the batch was stored.",
+            "Correct the jobs that were refused, and send the whole batch again.",
+        ),
+        ProblemType(
+            Code.QUEUE_FULL,
+            429,
+            "The queue is full",
+            "As many jobs wait in the queue, delayed ones and all priorities, as may "
+            "(`JOBYARD_MAX_QUEUE_DEPTH`). Nothing was stored.",
+            "Wait as long as the `Retry-After` header says and send the job again. The operator "
+            "adds workers, or raises the limit where the store has room.",
+            retryable=True,
+        ),
+        ProblemType(
+            Code.TOO_MANY_WAITING,
+            429,
+            "The tenant has too many jobs waiting",
+            "As many jobs of the tenant wait for their first start as its quota allows. Nothing "
+            "was stored.",
+            "Wait as long as the `Retry-After` header says and send the job again; cancel jobs "
+            "that are not needed any more.",
+            retryable=True,
         ),
         ProblemType(
             Code.INTERNAL_ERROR,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from jobyard.retry import MAX_DELAY_SECONDS, MAX_RETRIES
 from jobyard.settings import MetricsSettings, env, metrics_port_field
 
 
@@ -54,6 +55,26 @@ class ApiSettings(MetricsSettings):
         ge=1,
         validation_alias=env("JOBYARD_API_SHUTDOWN_SECONDS"),
         description="how long requests under way may take at the end",
+    )
+    max_queue_depth: int = Field(
+        0,
+        ge=0,
+        validation_alias=env("JOBYARD_MAX_QUEUE_DEPTH"),
+        description="most jobs that may wait in a queue, delayed ones too; 0 for any number",
+    )
+    max_retries: int = Field(
+        100,
+        ge=0,
+        le=MAX_RETRIES,
+        validation_alias=env("JOBYARD_MAX_RETRIES"),
+        description="most retries that a request may ask for",
+    )
+    max_retry_delay_seconds: float = Field(
+        604_800.0,
+        ge=0,
+        le=MAX_DELAY_SECONDS,
+        validation_alias=env("JOBYARD_MAX_RETRY_DELAY_SECONDS"),
+        description="longest delay between retries that a request may ask for",
     )
     # A client waits for the answer: the API gives up sooner, and counts this for a whole call.
     redis_timeout_seconds: float = Field(

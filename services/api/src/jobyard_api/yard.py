@@ -6,22 +6,25 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobyard.lanes import base_of
 from jobyard.orders import Order, check_size, submission_of
 from jobyard.queues import JOB_ID_PATTERN
 from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.records import CancelOutcome, SubmitStatus
+from jobyard_api.admission import Admission, refusal_of_outcome
 from jobyard_api.answers import text_of, text_of_submission
 from jobyard_api.listing import Filter, Listing, list_jobs
 from jobyard_api.oversight import Oversight
 from jobyard_api.problem_types import Code
-from jobyard_api.problems import FieldError, RefusalError
+from jobyard_api.problems import RefusalError
 from jobyard_api.submitter import Submitter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobyard.store import AsyncStore
+    from jobyard.store.calls import Call
     from jobyard.store.records import (
         Cursor,
         JobRecord,
@@ -37,11 +40,16 @@ _JOB_ID = re.compile(JOB_ID_PATTERN.rstrip("$") + r"\Z")
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A stored job, as JSON too; ``replayed`` when a request with the same key stored it before."""
+    """A stored job, as JSON too.
+
+    ``replayed``: an earlier request with the same idempotency key stored it. ``existing``: it holds
+    the unique key of the job that was asked for, and stands for it.
+    """
 
     id: str
     text: bytes
-    replayed: bool
+    replayed: bool = False
+    existing: bool = False
 
 
 class Yard:
@@ -54,12 +62,14 @@ class Yard:
         self,
         store: AsyncStore,
         catalogue: Catalogue,
+        admission: Admission,
         *,
         max_payload_bytes: int,
         large_bytes: int,
     ) -> None:
         """Payloads above ``large_bytes`` are kept apart, above ``max_payload_bytes`` refused."""
         self.catalogue = catalogue
+        self.admission = admission
         self.oversight = Oversight(store)
         self._store = store
         self._max_payload_bytes = max_payload_bytes
@@ -72,7 +82,7 @@ class Yard:
         Raises:
             UnknownTaskError, UnknownQueueError, InvalidPayloadError, PayloadTooLargeError:
                 The order does not fit; nothing was stored.
-            RefusalError: Its idempotency key was used for another request.
+            RefusalError: It is not admitted (``Admission``).
             StoreUnavailableError: The store cannot serve now.
         """
         submission = await self.prepare(order, owner)
@@ -92,33 +102,42 @@ class Yard:
         Raises:
             UnknownTaskError, UnknownQueueError, InvalidPayloadError, PayloadTooLargeError:
                 The order does not fit.
+            RefusalError: It asks for more than may be.
         """
         task = await self.catalogue.get(order.task)
         task.check(order.payload)
+        self.admission.check_retry(order.retry)
         if order.queue is not None:
-            await self.catalogue.check_queue(order.queue)
-        return check_size(submission_of(order, task.record, owner or ""), self._max_payload_bytes)
+            await self.catalogue.check_queue(base_of(order.queue))
+        limit = self.admission.waiting_limit_of(owner) if owner else None
+        submission = submission_of(order, task.record, owner or "", limit)
+        return check_size(submission, self._max_payload_bytes)
 
     async def commit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores submissions in one call."""
         return await self._submitter.submit(submissions) if submissions else []
 
+    async def commit_together(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        """Stores submissions in one call of their own: all of them, or none."""
+        return await self._store.run(self._call(submissions, together=True))
+
     async def placed(self, submission: Submission, submitted: Submitted) -> Placed:
         """The job of one outcome.
 
         Raises:
-            RefusalError: The idempotency key was used for another request, or its job is gone.
+            RefusalError: It was refused, or the job that stands for it is gone.
         """
-        owner = submission.tenant or None
-        match submitted.status:
-            case SubmitStatus.CREATED:
-                text = text_of_submission(submission, submitted.state)
-                return Placed(submission.id, text, replayed=False)
-            case SubmitStatus.CONFLICT:
-                raise _conflict()
-            case SubmitStatus.EXISTS | SubmitStatus.REPLAYED as status:
-                text = text_of(await self.job(submitted.id, owner))
-                return Placed(submitted.id, text, status is SubmitStatus.REPLAYED)
+        if submitted.status is SubmitStatus.CREATED:
+            return Placed(submission.id, text_of_submission(submission, submitted.state))
+        refusal = refusal_of_outcome(submitted)
+        if refusal is not None:
+            raise refusal
+        return Placed(
+            submitted.id,
+            text_of(await self.job(submitted.id, submission.tenant or None)),
+            replayed=submitted.status is SubmitStatus.REPLAYED,
+            existing=submitted.status is SubmitStatus.EXISTING,
+        )
 
     async def find(self, job_id: str, owner: str | None) -> JobRecord | None:
         """One stored job, None when the owner has none of that id."""
@@ -177,8 +196,15 @@ class Yard:
         return (await self.catalogue.get(name)).published
 
     async def _submit(self, submissions: list[Submission]) -> list[Submitted]:
-        call = calls.submit(submissions, large_bytes=self._large_bytes)
-        return await self._store.run(call)
+        return await self._store.run(self._call(submissions, together=False))
+
+    def _call(self, submissions: Sequence[Submission], *, together: bool) -> Call[list[Submitted]]:
+        return calls.submit(
+            submissions,
+            together=together,
+            deepest=self.admission.deepest,
+            large_bytes=self._large_bytes,
+        )
 
 
 def _not_found(job_id: str) -> RefusalError:
@@ -194,9 +220,3 @@ def _ended(state: State) -> RefusalError:
 
 
 _VERBS = {State.CANCELED: "was canceled"}
-
-
-def _conflict() -> RefusalError:
-    detail = "This idempotency key was used for another request: use a new one."
-    errors = [FieldError(header="Idempotency-Key", detail=detail)]
-    return RefusalError(Code.IDEMPOTENCY_CONFLICT, detail, errors=errors)

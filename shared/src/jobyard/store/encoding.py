@@ -36,7 +36,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def submission(job: Submission, large_bytes: int) -> list[Any]:
-    """``id queue tenant due idem-key idem-fingerprint idem-ttl-ms payload ties n field value …``."""
+    """``id queue tenant due idem-key idem-fingerprint idem-ttl-ms payload ties n field …``."""
     once = job.idempotency
     idempotency = (
         [f"{once.scope}:{once.key}", once.fingerprint, once.ttl_seconds * 1000]

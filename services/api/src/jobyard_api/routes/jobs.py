@@ -13,7 +13,7 @@ from jobyard_api.answers import JsonText, answer, attempt_of, job_of
 from jobyard_api.batch import submit_batch
 from jobyard_api.hot_routes import HotRoute
 from jobyard_api.idempotency import IdempotencyKey, once
-from jobyard_api.listing import Filter, place_of, token_of
+from jobyard_api.listing import filter_of, place_of, token_of
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
@@ -38,7 +38,10 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=HotRoute)
     status_code=HTTPStatus.CREATED,
     response_model=models.Job,
     responses={
-        200: {"model": models.Job, "description": "The job that this idempotency key made"},
+        200: {
+            "model": models.Job,
+            "description": "The job that was there before",
+        },
         **documented(
             *BODY_CODES,
             Code.UNKNOWN_TASK,
@@ -47,6 +50,9 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=HotRoute)
             Code.PAYLOAD_TOO_LARGE,
             Code.IDEMPOTENCY_CONFLICT,
             Code.JOB_NOT_FOUND,
+            Code.UNIQUE_CONFLICT,
+            Code.QUEUE_FULL,
+            Code.TOO_MANY_WAITING,
         ),
     },
 )
@@ -75,7 +81,7 @@ async def submit_jobs(
     principal: ThePrincipal,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Submit up to 100 jobs; each is stored or refused by itself."""
+    """Submit up to 1 000 jobs; each is stored or refused by itself, or all or none of up to 100."""
     results = await submit_batch(yard, request, principal.tenant, idempotency_key)
     return JsonText(b'{"results":[%s]}' % b",".join(results), HTTPStatus.MULTI_STATUS)
 
@@ -89,8 +95,8 @@ async def submit_jobs(
 async def list_jobs(
     yard: TheYard, principal: ThePrincipal, query: Annotated[models.JobQuery, Query()]
 ) -> Response:
-    """List jobs, newest first: of one queue or all, in one state or several."""
-    wanted = Filter(query.queue, frozenset(query.state), query.task, owner=principal.tenant)
+    """List jobs, newest first, that fit all that is asked for."""
+    wanted = filter_of(query, principal)
     page = await yard.list_jobs(wanted, place_of(query.page_token), query.page_size)
     found = [job_of(record) for record in page.jobs]
     return answer({"jobs": found, "next_page_token": token_of(page.next)})
@@ -131,8 +137,9 @@ async def cancel_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> R
 
 
 def created(placed: Placed) -> Response:
-    """201 for a new job, 200 for one that the idempotency key made before."""
+    """201 for a new job, 200 for one that was there before and stands for it."""
     headers = {"Location": f"/v1/jobs/{placed.id}"}
     if placed.replayed:
         return JsonText(placed.text, HTTPStatus.OK, {**headers, "Idempotent-Replayed": "true"})
-    return JsonText(placed.text, HTTPStatus.CREATED, headers)
+    status = HTTPStatus.OK if placed.existing else HTTPStatus.CREATED
+    return JsonText(placed.text, status, headers)
