@@ -10,7 +10,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from jobyard.states import State
-from jobyard.store import calls
+from jobyard.store import calls, move_calls
 from jobyard.store.data import decode_data
 from support.builders import build_nonce, build_submission
 from support.consistency import verify
@@ -253,6 +253,27 @@ def test_a_job_that_runs_again_after_its_end_keeps_its_payload(yard: Yard) -> No
     assert yard.client.zcard(yard.keys.apart("default")) == 0
 
 
+def test_a_failed_job_that_is_retried_keeps_its_payload(yard: Yard) -> None:
+    [claimed] = claim_large(yard, "j1")
+    yard.settle("failed", claimed)
+
+    yard.store.run(move_calls.retry(["j1"], build_nonce()))
+
+    verify(yard.client, yard.keys)
+    [again] = yard.claim()
+    assert decode_data(again.data).payload == PAYLOAD
+
+
+@pytest.mark.parametrize("kind", ["succeeded", "failed", "canceled"])
+def test_nothing_is_left_of_a_large_job_that_is_deleted(yard: Yard, kind: str) -> None:
+    [claimed] = claim_large(yard, "j1")
+    yard.settle(kind, claimed)
+
+    yard.store.run(move_calls.delete(["j1"]))
+
+    assert keys_with(yard, "j1") == set()
+
+
 def test_a_small_result_takes_the_place_of_a_large_one(yard: Yard) -> None:
     end_large(yard, "j1")
     yard.client.zrem(yard.keys.registry("finished", "default"), "j1")
@@ -284,3 +305,15 @@ def test_a_key_larger_than_anybody_should_read_is_not_sent(yard: Yard) -> None:
     record = yard.read("j1")
 
     assert (record.payload, record.result) == (PAYLOAD, None)
+
+
+def test_a_small_job_pays_no_command_for_it(yard: Yard) -> None:
+    [claimed] = yard.claim_new("warm")
+    yard.settle("succeeded", claimed)
+    yard.client.config_resetstat()
+
+    [claimed] = yard.claim_new("j1")
+    yard.settle("succeeded", claimed)
+
+    used = {name.removeprefix("cmdstat_") for name in yard.client.info("commandstats")}
+    assert not used & {"get", "set", "strlen", "persist"}

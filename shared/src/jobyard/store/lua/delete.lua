@@ -25,8 +25,7 @@ local function forget_ended(id, queue, status, ties)
   if status ~= 'finished' then cut_dependents({ id }) end
   if ties then untie(id, ties, false) end
   redis.call('ZREM', key(ENDS[status], queue), id)
-  redis.call('ZREM', yard('jobs', queue), id)
-  redis.call('DEL', keys_of(id))
+  forget(id, queue)
 end
 
 local function delete(id)
