@@ -245,6 +245,21 @@ GUARDS = (
         ["tests/store/test_submit.py"],
     ),
     Guard(
+        "a large payload takes the place of what stands for it",
+        [_lua("claim", "    job[2] = data\n", "")],
+        ["tests/store/test_apart.py"],
+    ),
+    Guard(
+        "what is kept apart goes with its job",
+        [_lua("rq", "  redis.call('DEL', keys_of(id))\n", "  redis.call('DEL', key('job', id))\n")],
+        ["tests/store/test_apart.py", "tests/store/test_trim.py"],
+    ),
+    Guard(
+        "a budget forgets nothing that has not ended",
+        [_lua("trim", "return not job or ENDS[job[1] or '']", "return true")],
+        ["tests/store/test_trim.py"],
+    ),
+    Guard(
         "a tick is fired once",
         [_lua("fire", "if last and tick <= last then", "if false then")],
         ["tests/store/test_fire.py"],

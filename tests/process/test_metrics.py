@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 COMPLETED = "jobyard_jobs_completed_total"
-LOOPS = {"promoter", "reaper", "ticker", "pruner", "watcher"}
+LOOPS = {"promoter", "reaper", "ticker", "pruner", "trimmer", "watcher"}
 
 
 def completed(worker: Service, task: str, outcome: str, queue: str = "default") -> float | None:

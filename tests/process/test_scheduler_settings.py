@@ -32,6 +32,7 @@ def run(directory: Path, *arguments: str, **env: str) -> subprocess.CompletedPro
         ("JOBYARD_LEASE_SECONDS", "soon"),
         ("JOBYARD_NOTIFICATIONS", "maybe"),
         ("JOBYARD_SCHEDULES_FILE", "missing.toml"),
+        ("JOBYARD_QUEUE_BUDGET_BYTES", "1GB"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, name: str, value: str) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SWEEPS = (
     *("claim", "claim large", "reap", "leave", "promote", "prune", "prune large", "tend rq"),
-    "tidy",
+    *("tidy", "trim"),
     "settle large",  # also writes the index of what is kept apart, which only counts
 )
 TIED = ("claim tied", "settle tied", "cancel tied", "delete")

@@ -302,6 +302,15 @@ def prune_large(yard: Yard) -> Call[Any]:
     return calls.prune()
 
 
+def trim(yard: Yard) -> Call[Any]:
+    """All of what ended goes, and nothing else."""
+    for kind in ("succeeded", "failed", "canceled"):
+        [claimed] = yard.claim_new(kind, payload=LARGE)
+        yard.settle(kind, claimed)
+    yard.submit("waiting")
+    return calls.trim("default", budget_bytes=1)
+
+
 def progress(yard: Yard) -> Call[Any]:
     [claimed] = yard.claim_new("j1")
     return calls.progress("j1", claimed.token, b'{"percent":50}')
@@ -417,6 +426,7 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "cancel retrying": cancel_retrying,
     "prune": prune,
     "prune large": prune_large,
+    "trim": trim,
     "progress": progress,
     "publish": publish,
     "pause": pause,

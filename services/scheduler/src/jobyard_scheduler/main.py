@@ -14,7 +14,7 @@ from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.logging import configure_logging
-from jobyard.observability.metrics import SCHEDULER_LAST_TICK, STOCK_WORKERS, Gauge, Reading
+from jobyard.observability.metrics import SCHEDULER_LAST_TICK, Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
 from jobyard_scheduler.attended import AttendedStore
@@ -22,7 +22,9 @@ from jobyard_scheduler.loops.promoter import Promoter
 from jobyard_scheduler.loops.pruner import Pruner
 from jobyard_scheduler.loops.reaper import Reaper
 from jobyard_scheduler.loops.ticker import Ticker
+from jobyard_scheduler.loops.trimmer import Trimmer
 from jobyard_scheduler.loops.watcher import Watcher
+from jobyard_scheduler.meters import Meters
 from jobyard_scheduler.schedule import Schedule
 from jobyard_scheduler.schedule_file import check_unique, load_schedules
 from jobyard_scheduler.scheduler import Scheduler
@@ -42,22 +44,22 @@ POLL_SECONDS = 0.1
 def main() -> None:
     """Runs the scheduler until SIGTERM or SIGINT."""
     _read_arguments()
-    stopping, stock_workers = _StopFlag(), Gauge(STOCK_WORKERS)
+    stopping, meters = _StopFlag(), Meters()
     try:
         settings = SchedulerSettings.load()
-        scheduler = build(settings, stock_workers)
+        scheduler = build(settings, meters)
     except ConfigurationError as error:
         line = " ".join(str(error).split())
         sys.stderr.write(f"jobyard-scheduler: {line}\n")
         sys.exit(2)
     configure_logging("scheduler", settings)
     ticks = Reading(SCHEDULER_LAST_TICK, lambda: _last_ticks(scheduler))
-    with metrics_served(settings.metrics_host, settings.metrics_port, (stock_workers, ticks)):
+    with metrics_served(settings.metrics_host, settings.metrics_port, (*meters.sources(), ticks)):
         _run(scheduler, stopping)
 
 
-def build(settings: SchedulerSettings, stock_workers: Gauge) -> Scheduler:
-    """A scheduler with all its loops; opens no connection yet. ``stock_workers`` counts RQ's own.
+def build(settings: SchedulerSettings, meters: Meters) -> Scheduler:
+    """A scheduler with all its loops; opens no connection yet.
 
     Raises:
         ConfigurationError: The store's URL or the schedules' file is wrong.
@@ -68,8 +70,9 @@ def build(settings: SchedulerSettings, stock_workers: Gauge) -> Scheduler:
             Promoter(store),
             Reaper(store, settings.lease_seconds),
             Ticker(store, schedules_of(settings), _now),
-            Pruner(store),
-            Watcher(store, stock_workers),
+            Pruner(store, meters.pruned),
+            Trimmer(store, settings.queue_budget_bytes, meters.retained, meters.pruned),
+            Watcher(store, meters.stock_workers),
         ]
     )
 

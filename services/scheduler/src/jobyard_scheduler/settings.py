@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
 from jobyard.settings import MetricsSettings, env, metrics_port_field
+from jobyard_scheduler.budgets import Budgets, budgets_from
 
 
 class SchedulerSettings(MetricsSettings):
@@ -22,4 +25,14 @@ class SchedulerSettings(MetricsSettings):
         validation_alias=env("JOBYARD_NOTIFICATIONS"),
         description="the built-in notification every 30 s",
     )
+    queue_budget_bytes: Annotated[Budgets, NoDecode] = Field(
+        Budgets(),
+        validation_alias=env("JOBYARD_QUEUE_BUDGET_BYTES"),
+        description="what a queue's ended jobs may take, as in 500000000,reports:900000000; 0: any",
+    )
     metrics_port: int = metrics_port_field(9402)
+
+    @field_validator("queue_budget_bytes", mode="before")
+    @classmethod
+    def _budgets(cls, value: Any) -> Any:
+        return budgets_from(value) if isinstance(value, str) else value

@@ -91,6 +91,19 @@ STOCK_WORKERS = Metric(
     Kind.GAUGE,
     "RQ's own workers on our queues, at the watcher's last look: what they take has no lease",
 )
+QUEUE_RETAINED = Metric(
+    "jobyard_queue_retained_bytes",
+    Kind.GAUGE,
+    "What ended jobs of a queue take in the store, estimated at the trimmer's last look",
+    ("queue",),
+)
+JOBS_PRUNED = Metric(
+    "jobyard_jobs_pruned_total",
+    Kind.COUNTER,
+    "Ended jobs that this scheduler made the store forget: their TTL was over (ttl), or their "
+    "queue was above its budget (budget)",
+    ("queue", "reason"),
+)
 SCHEDULER_LAST_TICK = Metric(
     "jobyard_scheduler_last_tick_timestamp_seconds",
     Kind.GAUGE,
@@ -130,11 +143,11 @@ WORKER = (
     WORKER_BUSY_SLOTS,
     STORE_FAILURES,
 )
-SCHEDULER = (STOCK_WORKERS, SCHEDULER_LAST_TICK)
+SCHEDULER = (STOCK_WORKERS, QUEUE_RETAINED, JOBS_PRUNED, SCHEDULER_LAST_TICK)
 
 
 class Counter:
-    """Counts in one thread; any other may read."""
+    """Counts in one thread, each of its values; any other may read."""
 
     __slots__ = ("_values", "metric")
 
@@ -143,9 +156,9 @@ class Counter:
         self.metric = metric
         self._values: dict[Labels, float] = dict.fromkeys(known, 0)
 
-    def add(self, labels: Labels = ()) -> None:
-        """One more."""
-        self._values[labels] = self._values.get(labels, 0) + 1
+    def add(self, labels: Labels = (), number: int = 1) -> None:
+        """One more, or so many."""
+        self._values[labels] = self._values.get(labels, 0) + number
 
     def read(self) -> Values:
         """The counts of this moment."""

@@ -25,6 +25,7 @@ from jobyard.store.records import (
     Settled,
     SubmitStatus,
     Submitted,
+    Trimmed,
 )
 from jobyard.store.scripts import Script, script
 
@@ -202,6 +203,11 @@ def tidy(*, limit: int = 1000) -> Call[int]:
     return Call(script("tidy"), [limit], int)
 
 
+def trim(queue: str, *, budget_bytes: int = 0, limit: int = 500) -> Call[Trimmed]:
+    """Measures what ended jobs of a queue take; above a budget (0: none) forgets some of them."""
+    return Call(script("trim"), [queue, budget_bytes, limit], _trimmed)
+
+
 def tend_rq(*, limit: int = 100) -> Call[int]:
     """Does what RQ's own maintenance does; returns how many jobs became ready."""
     return Call(script("tend_rq"), [limit], int)
@@ -353,6 +359,11 @@ def _renewal(reply: list[bytes]) -> Renewal:
 def _reaped(reply: list[Any]) -> Reaped:
     rescued, quarantined, more, *gone = reply
     return Reaped(rescued, quarantined, tuple(name.decode() for name in gone), more=bool(more))
+
+
+def _trimmed(reply: list[int]) -> Trimmed:
+    retained, succeeded, canceled, failed, more = reply
+    return Trimmed(retained, succeeded, canceled, failed, more=bool(more))
 
 
 def _promoted(reply: list[Any]) -> Promoted:

@@ -293,6 +293,25 @@ class Reaped:
 
 
 @dataclass(frozen=True, slots=True)
+class Trimmed:
+    """What ended jobs of one queue take, and how many were forgotten to keep to its budget.
+
+    ``more``: the limit was reached while it is still above its budget, call again.
+    """
+
+    retained_bytes: int
+    succeeded: int = 0
+    canceled: int = 0
+    failed: int = 0
+    more: bool = False
+
+    @property
+    def forgotten(self) -> int:
+        """Jobs of all kinds."""
+        return self.succeeded + self.canceled + self.failed
+
+
+@dataclass(frozen=True, slots=True)
 class Promoted:
     """What one promotion did; ``next_due_seconds`` from now, None when nothing is scheduled."""
 

@@ -35,7 +35,7 @@ class Script:
 
 _PARTS = {
     **dict.fromkeys(
-        ("release", "reap", "promote", "prune", "purge", "tend_rq"),
+        ("release", "reap", "promote", "prune", "trim", "purge", "tend_rq"),
         ("lib", "rq"),
     ),
     "list": ("lib", "walking"),

@@ -8,6 +8,7 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
+    from jobyard.observability.metrics import Counter
     from jobyard_scheduler.attended import AttendedStore
 
 log = get_logger(__name__)
@@ -23,14 +24,19 @@ class Pruner:
 
     name = "pruner"
 
-    def __init__(self, store: AttendedStore) -> None:
+    def __init__(self, store: AttendedStore, forgotten: Counter) -> None:
+        """``forgotten`` counts the jobs."""
         self._store = store
+        self._forgotten = forgotten
 
     def tick(self) -> float:
         """Prunes one chunk; the next follows soon while there is more."""
-        pruned = sum(self._store.run(calls.prune(limit=CHUNK)).values())
+        by_queue = self._store.run(calls.prune(limit=CHUNK))
         tidied = self._store.run(calls.tidy(limit=CHUNK))
         self._store.run(calls.tend_rq())
+        for queue, jobs in by_queue.items():
+            self._forgotten.add((queue, "ttl"), jobs)
+        pruned = sum(by_queue.values())
         if pruned or tidied:
             log.debug("pruner.pruned", jobs=pruned, ghosts=tidied)
         is_behind = pruned >= CHUNK or tidied >= CHUNK // 10

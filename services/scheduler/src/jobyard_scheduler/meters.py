@@ -1,0 +1,26 @@
+"""What a scheduler's loops count and show as metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jobyard.observability.metrics import (
+    JOBS_PRUNED,
+    QUEUE_RETAINED,
+    STOCK_WORKERS,
+    Counter,
+    Gauge,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """One of each; nothing is shown before a loop has looked."""
+
+    stock_workers: Gauge = field(default_factory=lambda: Gauge(STOCK_WORKERS))
+    retained: Gauge = field(default_factory=lambda: Gauge(QUEUE_RETAINED))
+    pruned: Counter = field(default_factory=lambda: Counter(JOBS_PRUNED))
+
+    def sources(self) -> tuple[Gauge | Counter, ...]:
+        """All of them."""
+        return self.stock_workers, self.retained, self.pruned
