@@ -22,6 +22,7 @@ from support.versions import (
     SOURCES,
     Version,
     newer_version,
+    older_version,
     present_version,
     previous_version,
 )
@@ -316,3 +317,22 @@ def test_a_record_that_is_too_new_waits_for_a_newer_worker(
     for job_id in too_new:
         assert ended(store, job_id).state is State.SUCCEEDED
         assert client.hget(store.keys.job(job_id), "shape") == b"\x00 unheard of"
+
+
+def test_an_older_worker_leaves_a_large_job_to_a_newer_one(
+    store: Store, services: Services, tmp_path: Path
+) -> None:
+    """It would run the task with what stands in the place of the payload."""
+    older = older_version(tmp_path / "older").start(
+        services, "jobyard-worker", JOBYARD_QUEUES="default"
+    )
+    large = submit(store, "echo", {"text": "x" * 100_000})
+    small = submit(store, "echo", {"text": "y"})
+
+    assert ended(store, small).state is State.SUCCEEDED
+    older.wait_for_log("jobs.too_new")
+    waiting = store.run(calls.read(large))
+    assert waiting is not None
+    assert waiting.state is State.QUEUED
+    services.start("jobyard-worker", JOBYARD_QUEUES="default")
+    assert ended(store, large).result == {"text": "x" * 100_000}

@@ -60,13 +60,22 @@ def present_version() -> Version:
 
 def newer_version(directory: Path) -> Version:
     """A copy of the present code that also knows the next schema of records."""
+    return _of_schema(3, "newer", directory)
+
+
+def older_version(directory: Path) -> Version:
+    """A copy of the present code that knows the first schema of records only."""
+    return _of_schema(1, "older", directory)
+
+
+def _of_schema(schema: int, name: str, directory: Path) -> Version:
     for source in SOURCES:
         shutil.copytree(ROOT / source, directory / source)
     claim = directory / "shared/src/jobyard/store/lua/claim.lua"
     text = claim.read_text()
     assert "local SCHEMA = 2 " in text
-    claim.write_text(text.replace("local SCHEMA = 2 ", "local SCHEMA = 3 "))
-    return Version("newer", directory)
+    claim.write_text(text.replace("local SCHEMA = 2 ", f"local SCHEMA = {schema} "))
+    return Version(name, directory)
 
 
 def previous_version(directory: Path) -> Version:
