@@ -81,6 +81,27 @@ def test_queues_that_were_only_declared_are_listed_too(api: httpx.Client, store:
     assert queues["of-worker"]["wait_estimate_seconds"] == 0
 
 
+def test_the_lanes_of_a_queue_are_added_up(api: httpx.Client, store: Store) -> None:
+    submit(store, "j1", "j2", queue="default.high")
+    submit(store, "j3", queue="default")
+    submit(store, "j4", queue="default.low")
+    submit(store, "later", queue="default.low", delay_seconds=60.0)
+    api.post("/v1/queues/default/pause")
+
+    queue = api.get("/v1/queues/default").json()
+    lane = api.get("/v1/queues/default.high")
+    names = [each["name"] for each in api.get("/v1/queues").json()["queues"]]
+
+    assert queue["priorities"] == {"high": 2, "normal": 1, "low": 1}
+    assert (queue["queued"], queue["scheduled"], queue["paused"]) == (4, 1, True)
+    assert queue["counters"]["submitted"] == 5
+    assert queue["in_per_second"] == pytest.approx(5 / 60)
+    assert lane.status_code == 404
+    assert "default.high" not in names
+    purged = api.post("/v1/queues/default/purge", json={"confirm": "default"})
+    assert purged.json()["canceled"] == 4
+
+
 @pytest.mark.parametrize("name", ["defualt", "nope", "%00", "%ED%A0%80", "x" * 5000, "*", "a:b"])
 @pytest.mark.parametrize("verb", ["", "/pause", "/resume", "/purge"])
 def test_an_unknown_queue_is_404(api: httpx.Client, store: Store, name: str, verb: str) -> None:
@@ -247,6 +268,13 @@ def test_the_queues_of_the_priority_system_are_known(strict: httpx.Client, prior
     job = {"job_type": "send_email", "priority": priority, "payload": mail}
 
     assert strict.post("/submit-job", json=job).status_code == 201
+
+
+def test_a_lane_is_declared_with_its_queue(strict: httpx.Client) -> None:
+    known = strict.post("/v1/jobs", json={"task": "echo", "queue": "default.high"})
+    unknown = strict.post("/v1/jobs", json={"task": "echo", "queue": "nope.high"})
+
+    assert (known.status_code, unknown.status_code) == (201, 422)
 
 
 def test_any_queue_is_taken_where_the_setting_says_so(api: httpx.Client) -> None:

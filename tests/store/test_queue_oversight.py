@@ -153,6 +153,21 @@ def test_a_queue_without_a_job_is_paused_once_a_worker_serves_it(yard: Yard) -> 
     assert yard.claim() == []
 
 
+@pytest.mark.parametrize("lane", ["default.high", "default.low"])
+def test_the_lanes_of_a_queue_are_paused_and_resumed_with_it(yard: Yard, lane: str) -> None:
+    yard.submit("j1", queue=lane)
+    yard.join("w1")
+
+    assert pause(yard)
+    assert yard.claim() == []
+    assert yard.claim(queues=(lane,)) == []
+    yard.client.delete(yard.keys.bell("default"))
+
+    assert resume(yard)
+    assert yard.client.llen(yard.keys.bell("default")) == 1
+    assert [job.id for job in yard.claim()] == ["j1"]
+
+
 @pytest.mark.parametrize("move", [oversight.pause, oversight.resume])
 def test_a_queue_that_nobody_knows_is_neither_paused_nor_resumed(yard: Yard, move: object) -> None:
     assert not yard.store.run(move("nowhere"))  # type: ignore[operator]

@@ -99,7 +99,7 @@ def test_there_is_an_example_for_each_task_and_it_fits() -> None:
     body = FOUND["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
 
     assert set(body["examples"]) == {"tree.grow", "nothing"}
-    assert body["examples"]["tree.grow"]["summary"] == "Grows a tree."
+    assert body["examples"]["tree.grow"]["summary"] == "tree.grow: Grows a tree."
     for example in body["examples"].values():
         validator_of(FOUND, "JobRequest").validate(example["value"])
 

@@ -16,6 +16,7 @@ from jobyard.errors import (
     UnknownQueueError,
     UnknownTaskError,
 )
+from jobyard.lanes import base_of
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 from jobyard.store.records import Published, PublishedTask
@@ -108,8 +109,9 @@ class Catalogue:
             raise UnknownQueueError(name, tuple(near))
 
     def _has_queue(self, name: str) -> bool:
-        own = self._own_queues
-        return own is None or name in self._queues or name in own
+        """A lane is declared with its queue."""
+        own, base = self._own_queues, base_of(name)
+        return own is None or base in self._queues or base in own
 
     async def refresh(self) -> None:
         """Takes over what the store has, and publishes this process's tasks where it must.
@@ -155,7 +157,8 @@ class Catalogue:
         known = {name: self._known_as(task) for name, task in tasks.items()}
         before = self._known
         self._known = {name: task for name, task in known.items() if task is not None}
-        self._queues = published.queues | {task.record.queue for task in self._known.values()}
+        theirs = {task.record.queue for task in self._known.values()}
+        self._queues = frozenset(map(base_of, published.queues | theirs))
         self.edition += self._known != before
         self._report_clashes()
 

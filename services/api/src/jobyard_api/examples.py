@@ -95,14 +95,13 @@ def _text(schema: Schema) -> str:
     return text.ljust(min(fewest, 1000), "x")[:most]
 
 
-def _amount(schema: Schema) -> float:
+def _amount(schema: Schema) -> Any:
     """1, or the nearest that the bounds allow."""
-    amount: float = _number(schema, "multipleOf", 1)
+    amount = _number(schema, "multipleOf", 1)
     amount = max(amount, _number(schema, "minimum", amount))
     amount = max(amount, _number(schema, "exclusiveMinimum", amount - 1) + 1)
     amount = min(amount, _number(schema, "maximum", amount))
-    below: float = _number(schema, "exclusiveMaximum", amount + 1) - 1
-    return min(amount, below)
+    return min(amount, _number(schema, "exclusiveMaximum", amount + 1) - 1)
 
 
 def _number(schema: Schema, key: str, default: Any) -> Any:

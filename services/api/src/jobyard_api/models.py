@@ -323,6 +323,7 @@ class Queue(_Answer):
     name: str
     paused: bool = Field(description="No job of it starts")
     queued: int = Field(description="Jobs that wait for a worker")
+    priorities: dict[Priority, int] = Field(description="`queued` by priority")
     oldest_enqueued_at: datetime | None = Field(description="Of the job that waits longest")
     oldest_age_seconds: float | None = Field(description="How long it has waited")
     wait_estimate_seconds: float | None = Field(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from jobyard.lanes import lanes_of
 from jobyard.store import calls, oversight
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError
+from jobyard_api.queue_sums import queues_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,8 +52,9 @@ class Oversight:
     # ---------------------------------------------------------------- queues
 
     async def queues(self) -> list[QueueInfo]:
-        """Every queue, by name."""
-        return await self._store.run(calls.queues())
+        """Every queue, by name, with its lanes added up."""
+        lanes = await self._store.run(calls.queues())
+        return queues_of(lanes)
 
     async def queue(self, name: str) -> QueueInfo:
         """One queue.
@@ -85,20 +89,21 @@ class Oversight:
         if confirm != name:
             raise _not_confirmed(name)
         room, canceled, more = MOST_PURGED, 0, False
-        for source in sorted({_SOURCES[state] for state in states}):
-            done, seen, more_here = await self._purge(name, source, room)
+        sources = sorted({_SOURCES[state] for state in states})
+        for lane, source in itertools.product(lanes_of(name), sources):
+            done, seen, more_here = await self._purge(lane, source, room)
             canceled, room, more = canceled + done, room - seen, more or more_here
         return Purge(canceled, more)
 
     async def _purge(
-        self, name: str, source: Literal["queue", "scheduled"], room: int
+        self, lane: str, source: Literal["queue", "scheduled"], room: int
     ) -> tuple[int, int, bool]:
         """How many were canceled, how many were looked at, and whether there is more."""
         began_ms: int | None = None
         canceled = kept = seen = 0
         while seen < room:
             step = await self._store.run(
-                oversight.purge(name, source, began_ms=began_ms, skip=kept)
+                oversight.purge(lane, source, began_ms=began_ms, skip=kept)
             )
             began_ms = step.began_ms
             canceled, kept, seen = canceled + step.canceled, kept + step.kept, seen + step.seen

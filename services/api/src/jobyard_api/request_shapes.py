@@ -118,7 +118,7 @@ def _turned_keyword(key: str, value: Any, base: str) -> Any:
 
 def _example_of(task: TaskRecord) -> Schema:
     request = {"task": task.name, "payload": example_of(dict(task.schema))}
-    return {"summary": task.description.split("\n")[0] or task.name, "value": request}
+    return {"summary": f"{task.name}: {task.description}".split("\n")[0], "value": request}
 
 
 def _show_examples(document: Schema, examples: Mapping[str, Schema]) -> None:

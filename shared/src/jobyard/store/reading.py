@@ -282,7 +282,7 @@ def worker(row: list[Any]) -> WorkerInfo:
 
 def _in_hand(row: list[bytes]) -> WorkerJob:
     job_id, task, queue = (part.decode(errors="replace") for part in row[:3])
-    return WorkerJob(job_id, task, queue, _time(row[3]))
+    return WorkerJob(job_id, task, base_of(queue), _time(row[3]))
 
 
 def published(reply: list[Any]) -> Published:

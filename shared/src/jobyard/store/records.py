@@ -452,6 +452,7 @@ class QueueInfo:
         out_per_second: Jobs a second that were worked off, well or badly, over the last minute.
             Canceled ones do not count: they say nothing about how long others wait.
         paused: Whether nothing is claimed from it.
+        priorities: What waits in each of its lanes, where they were added up.
     """
 
     name: str
@@ -469,6 +470,7 @@ class QueueInfo:
     in_per_second: float = 0.0
     out_per_second: float = 0.0
     paused: bool = False
+    priorities: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def wait_estimate_seconds(self) -> float | None:
