@@ -125,4 +125,4 @@ def _invalid(error: ValidationError) -> RefusalError:
 
 
 def _refused(refusal: RefusalError) -> bytes:
-    return json_text({"status": refusal.status_code, "problem": refusal.problem("")})
+    return json_text({"status": refusal.status_code, "problem": refusal.problem()})

@@ -20,7 +20,9 @@ from jobyard.errors import (
     UnknownTaskError,
 )
 from jobyard.observability.logging import get_logger
+from jobyard_api.allowed_methods import allow_header
 from jobyard_api.problem_types import PROBLEM_TYPES, Code
+from jobyard_api.trace_context import trace_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +74,10 @@ class Problem(BaseModel):
     detail: str
     code: Code
     errors: list[FieldError] = Field(default_factory=list)
-    request_id: str = ""
+    request_id: str = Field("", description="As in the header X-Request-ID, and in the API's log")
+    trace_id: str | None = Field(
+        None, description="Of the request's `traceparent` header; left out without one"
+    )
     retryable: bool = Field(description="The same request may succeed later, unchanged")
 
 
@@ -93,9 +98,10 @@ class RefusalError(HTTPException):
         self.members = dict(members or {})
         super().__init__(PROBLEM_TYPES[code].status, detail, dict(headers or {}))
 
-    def problem(self, request_id: str) -> dict[str, Any]:
+    def problem(self, request_id: str = "", trace_id: str | None = None) -> dict[str, Any]:
         """The problem as a JSON object."""
         kind = PROBLEM_TYPES[self.code]
+        trace = {"trace_id": trace_id} if trace_id else {}
         return {
             "type": kind.path,
             "title": kind.title,
@@ -104,15 +110,16 @@ class RefusalError(HTTPException):
             "code": str(kind.code),
             "errors": [error.model_dump(exclude_none=True) for error in self.errors],
             "request_id": request_id,
+            **trace,
             "retryable": kind.retryable,
             **self.members,
         }
 
-    def response(self, request_id: str) -> Response:
-        """The problem as an HTTP response."""
+    def response(self, scope: Scope) -> Response:
+        """The problem as the answer to a request."""
+        problem = self.problem(_request_id_of(scope), trace_id_of(scope))
         return Response(
-            # ASCII only: what is quoted from a request may not be encodable.
-            json.dumps(self.problem(request_id)),
+            json.dumps(problem),  # ASCII only: what is quoted may not be encodable
             self.status_code,
             self.headers,
             MEDIA_TYPE,
@@ -138,14 +145,11 @@ async def answer_to(request: Request, error: Exception) -> Response:
     if not isinstance(error, tuple(kind for kind, _ in _TABLE)):
         raise error
     refusal = refusal_of(error)
+    if refusal.code is Code.METHOD_NOT_ALLOWED:
+        refusal.headers = {"Allow": allow_header(request.app.routes, request.scope)}
     if refusal.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request.failed", code=str(refusal.code), reason=str(error))
-    return refusal.response(request_id_of(request.scope))
-
-
-def request_id_of(scope: Scope) -> str:
-    """The id of the request, as the middleware noted it."""
-    return str(scope.get("state", {}).get("request_id", ""))
+    return refusal.response(request.scope)
 
 
 def documented(*codes: Code) -> dict[int | str, dict[str, Any]]:
@@ -171,6 +175,11 @@ def pointer(path: Sequence[str | int]) -> str:
     keys = (str(step) for step in path if not str(step).startswith(UNION_TAG))
     steps = (key.replace("~", "~0").replace("/", "~1") for key in keys)
     return "".join(f"/{step}" for step in steps)
+
+
+def _request_id_of(scope: Scope) -> str:
+    """As the middleware noted it."""
+    return str(scope.get("state", {}).get("request_id", ""))
 
 
 def _content() -> dict[str, Any]:

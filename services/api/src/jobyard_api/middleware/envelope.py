@@ -58,7 +58,7 @@ class Envelope:
                 raise
             _log.exception("request.crashed", method=scope["method"])
             refusal = RefusalError(Code.INTERNAL_ERROR, "The API failed; see its log.")
-            await refusal.response(request_id)(scope, receive, send_completed)
+            await refusal.response(scope)(scope, receive, send_completed)
         finally:
             self._traffic.under_way -= 1
             self._note(scope, status, time.perf_counter() - began)

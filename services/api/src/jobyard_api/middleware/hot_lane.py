@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard_api.hot_routes import shortcuts_of
-from jobyard_api.problems import RefusalError, request_id_of
+from jobyard_api.problems import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,7 @@ class HotLane:
         try:
             messages = await _all_of(receive)
         except RefusalError as refusal:  # of a layer around this one: the body is too large
-            response = refusal.response(request_id_of(scope))
+            response = refusal.response(scope)
         else:
             given = shortcut.read(scope, messages)
             if given is None:
