@@ -70,6 +70,14 @@ def test_another_method_is_a_problem_that_names_all_that_are_taken(
     assert method not in named
 
 
+@pytest.mark.parametrize("range_", ["bytes=0-3", "bytes=9999999-", "nonsense", "bytes=3-1"])
+def test_a_file_is_sent_whole_whatever_range_is_asked_for(api: httpx.Client, range_: str) -> None:
+    reply = api.get("/static/icon.svg", headers={"Range": range_})
+
+    assert reply.status_code == 200
+    assert reply.content.endswith(b"</svg>\n")
+
+
 @pytest.mark.parametrize("path", ["/nope", "/v1/jobs/nope", "/v1/queues/nope", "/static/nope"])
 def test_the_trace_of_a_request_is_in_its_problem(api: httpx.Client, path: str) -> None:
     reply = api.get(path, headers={"traceparent": f"00-{TRACE}-{SPAN}-01"})

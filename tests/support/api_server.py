@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ import uvicorn
 from jobyard_api.application import create_app
 from jobyard_api.main import bind
 from jobyard_api.settings import ApiSettings
+from support.documented import check_documented
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ def api_url(session_server: StoreServer) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def api_client(api_url: str) -> Iterator[httpx.Client]:
-    """One client for a module's tests: to make one takes longer than most tests."""
-    with httpx.Client(base_url=api_url, timeout=30) as client:
+    """One client for a module's tests: to make one takes longer than most tests.
+
+    Whatever it is answered is compared with the OpenAPI document.
+    """
+    hooks: Any = {"response": [check_documented]}
+    with httpx.Client(base_url=api_url, timeout=30, event_hooks=hooks) as client:
         yield client
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from support.documented import check_documented
 from support.servers import free_port
 from support.waiting import wait_for
 
@@ -21,7 +22,9 @@ class Rest:
     def __init__(self, services: Services, **env: object) -> None:
         self.port = free_port()
         self.service = services.start("jobyard-api", JOBYARD_API_PORT=self.port, **env)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        hooks: Any = {"response": [check_documented]}
+        url = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=url, timeout=30, event_hooks=hooks)
 
     def __enter__(self) -> Self:
         wait_for(lambda: self.status("/readyz") == 200, 20, self.service.log)

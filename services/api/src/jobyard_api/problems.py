@@ -154,7 +154,7 @@ async def answer_to(request: Request, error: Exception) -> Response:
 
 def documented(*codes: Code) -> dict[int | str, dict[str, Any]]:
     """``responses=`` of a route that may answer with these problems."""
-    always = (Code.STORE_UNAVAILABLE, Code.INTERNAL_ERROR)
+    always = (Code.STORE_UNAVAILABLE, Code.STORE_DATA, Code.INTERNAL_ERROR)
     found: dict[int | str, dict[str, Any]] = {}
     for kind in (PROBLEM_TYPES[code] for code in (*codes, *always)):
         entry = found.setdefault(kind.status, {"description": "", "content": _content()})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
+from typing_extensions import override
 
 from jobyard_api.pages import READER_POLICY, error_index, error_page, static_page
 from jobyard_api.problem_types import PROBLEM_TYPES, Code
@@ -15,14 +16,25 @@ from jobyard_api.problems import RefusalError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
+class WholeFiles(StaticFiles):
+    """Files that are sent whole: a range that does not fit would be answered as plain text."""
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request, as if it named no range (RFC 9110, section 14.2, allows that)."""
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
 def mount(app: FastAPI) -> None:
     """Serves our own files, and Swagger UI and ReDoc as ``fastapi-offline`` bundles them."""
-    app.mount("/static", StaticFiles(directory=str(files("jobyard_api") / "static")))
-    app.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")))
+    app.mount("/static", WholeFiles(directory=str(files("jobyard_api") / "static")))
+    app.mount("/docs/assets", WholeFiles(directory=str(files("fastapi_offline") / "static")))
 
 
 @router.get("/docs")
