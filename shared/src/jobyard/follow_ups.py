@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +101,7 @@ def submissions_of(records: Iterable[Mapping[str, Any]]) -> tuple[Submission, ..
 def _record(submission: Submission) -> dict[str, Any]:
     expires_at = submission.expires_at
     return {
-        **{name: value for name, value in asdict(submission).items() if value},
+        **{name: value for name, value in submission._asdict().items() if value},
         "payload": submission.payload.decode(),
         "retry": submission.retry.decode(),
         "expires_at": expires_at and expires_at.isoformat(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from jobyard.store.records import Idempotency, TaskRecord, Unique
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A job as somebody asks for it; what is None comes from the task."""
+class Order(NamedTuple):
+    """A job as somebody asks for it; what is None comes from the task, an empty id is a new one."""
 
     task: str
     payload: Mapping[str, Any]
-    id: str = field(default_factory=new_id)
+    id: str = ""
     queue: str | None = None
     priority: Priority | None = None
     delay_seconds: float | None = None
@@ -37,7 +36,7 @@ class Order:
     failure_ttl_seconds: int | None = None
     retry: bytes | None = None
     tags: tuple[str, ...] = ()
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = MappingProxyType({})
     description: str = ""
     idempotency: Idempotency | None = None
     unique: Unique | None = None
@@ -48,7 +47,7 @@ def submission_of(
 ) -> Submission:
     """The submission for an order of a tenant, with the task's defaults."""
     return Submission(
-        id=order.id,
+        id=order.id or new_id(),
         task=order.task,
         queue=_lane(order, order.queue or task.queue),
         payload=compact(order.payload),

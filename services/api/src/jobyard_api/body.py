@@ -132,11 +132,8 @@ def may_exceed(body: bytes, bounds: Bounds) -> bool:
 
     Counts bytes only: most bodies are far below every bound and are not walked.
     """
-    return (
-        b"\\u" in body
-        or body.count(b"[") + body.count(b"{") > bounds.depth
-        or body.count(b",") + body.count(b"[") + body.count(b"{") >= bounds.values
-    )
+    opened = body.count(b"[") + body.count(b"{")
+    return opened > bounds.depth or body.count(b",") + opened >= bounds.values or b"\\u" in body
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,4 +49,4 @@ class FrequentEvent:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
