@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -138,7 +139,36 @@ def test_its_start_and_its_end_are_one_line_each(services: Services) -> None:
 
     lines = map(_json, api.service.log().splitlines())
     events = [line["event"] for line in lines if line.get("level") != "debug"]
-    assert [event for event in events if event != "http.request"] == ["api.started", "api.stopped"]
+    assert [event for event in events if event != "http.request"] == [
+        "metrics.started",
+        "api.started",
+        "api.stopped",
+    ]
+
+
+def test_no_line_of_an_answered_request_is_lost_when_it_stops(services: Services) -> None:
+    answered: list[str] = []
+
+    def send(api: Rest) -> None:
+        with suppress(httpx.TransportError), httpx.Client(base_url=api.http.base_url) as client:
+            while True:
+                order = {"task": "add", "payload": {"a": 2, "b": 3}}
+                answered.append(client.post("/v1/jobs", json=order).headers["x-request-id"])
+
+    with Rest(services) as api:
+        senders = [threading.Thread(target=send, args=(api,)) for _ in range(8)]
+        for sender in senders:
+            sender.start()
+        wait_for(lambda: len(answered) > 100)
+        api.service.term()
+        assert api.service.wait(20) == 0
+        for sender in senders:
+            sender.join(20)
+
+    lines = [json.loads(line) for line in api.service.log().splitlines()]
+    logged = [line["request_id"] for line in lines if line["event"] == "http.request"]
+    assert len(logged) == len(set(logged))
+    assert set(answered) <= set(logged)
 
 
 def test_requests_under_way_are_finished_before_it_stops(services: Services) -> None:

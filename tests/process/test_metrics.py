@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobyard.observability.metrics import SCHEDULER, WORKER
+from jobyard.observability.metrics import API, SCHEDULER, WORKER
 from support.jobs import ended, submit
+from support.rest import Rest
 from support.scraping import scrape
 from support.waiting import wait_for
 from support.workers import EXECUTORS, WITHOUT_FORK, start_worker
@@ -114,6 +115,26 @@ def test_a_scheduler_shows_the_last_tick_of_each_loop(services: Services) -> Non
     samples = scrape(scheduler)
     assert shown(samples) == families(SCHEDULER)
     assert samples.value("jobyard_stock_workers") == 0
+
+
+def test_an_api_shows_what_it_answered_how_and_how_fast(services: Services) -> None:
+    with Rest(services) as api:
+        api.submit("add", payload={"a": 2, "b": 3})
+        api.submit("add", payload={"a": 2, "b": 3})
+        api.status("/v1/jobs/nobody")
+        api.status("/nowhere")
+        samples = scrape(api.service)
+
+    def requests(method: str, route: str, status: int) -> float | None:
+        labels = {"method": method, "route": route, "status": str(status)}
+        return samples.value("jobyard_http_requests_total", **labels)
+
+    assert shown(samples) == families(API)
+    assert requests("POST", "/v1/jobs", 201) == 2
+    assert requests("GET", "/v1/jobs/{job_id}", 404) == 1
+    assert requests("GET", "", 404) == 1
+    assert samples.value("jobyard_http_request_seconds_count", method="POST", route="/v1/jobs") == 2
+    assert samples.value("jobyard_http_requests_under_way") == 0
 
 
 def test_a_worker_of_rqs_own_is_counted(services: Services, server: StoreServer) -> None:

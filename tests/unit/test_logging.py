@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -20,7 +21,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from jobyard import Context
-from jobyard.observability.logging import configure_logging, get_logger, lines_together
+from jobyard.observability.frequent import FrequentEvent
+from jobyard.observability.logging import (
+    configure_logging,
+    get_logger,
+    lines_together,
+    log_context,
+)
 
 Configure = Callable[..., BytesIO]
 
@@ -248,3 +255,52 @@ def test_a_reader_that_went_away_stops_nobody(configure: Configure) -> None:
     configure_logging("worker", settings, Gone())
 
     get_logger("mine").info("nobody reads this")
+
+
+def test_a_frequent_event_is_a_line_as_of_any_logger(configure: Configure) -> None:
+    stream = configure()
+
+    async def turn() -> None:
+        log_context.set({"request_id": "r-1"})
+        event = FrequentEvent("api.access", "http.request")
+        event.log({"status": 201})
+        get_logger("api.access").info("http.request", status=201)
+
+    asyncio.run(turn())
+
+    mine, usual = sorted(map(json.loads, stream.getvalue().splitlines()), key=str)
+    assert mine.pop("timestamp")[:13] == usual.pop("timestamp")[:13]
+    assert mine == usual
+
+
+def test_frequent_events_of_one_turn_are_written_at_its_end_in_one(configure: Configure) -> None:
+    stream = configure()
+    writes: list[bytes] = []
+    stream.write = writes.append  # type: ignore[assignment, method-assign]
+
+    async def two_turns() -> list[int]:
+        event = FrequentEvent("api.access", "http.request")
+        event.log({"number": 1})
+        event.log({"number": 2})
+        before = len(writes)
+        await asyncio.sleep(0)
+        after = len(writes)
+        event.log({"number": 3})
+        event.flush()
+        return [before, after, len(writes)]
+
+    assert asyncio.run(two_turns()) == [0, 1, 2]
+    assert [line.count(b"\n") for line in writes] == [2, 1]
+
+
+def test_a_frequent_event_heeds_level_and_format(configure: Configure) -> None:
+    async def turn() -> None:
+        FrequentEvent("api.access", "http.request").log({"status": 201})
+
+    quiet = configure(log_level="warning")
+    asyncio.run(turn())
+    console = configure("console")
+    asyncio.run(turn())
+
+    assert quiet.getvalue() == b""
+    assert console.getvalue().rstrip().endswith(b"info    http.request status=201")

@@ -58,7 +58,6 @@ class Shortcut:
 
     async def answer(self, scope: Scope, given: dict[str, Any]) -> Response:
         """The endpoint's response, or the problem that it or a dependency raises."""
-        scope["route"], scope["endpoint"] = self.route, self.endpoint
         request = Request(scope)
         try:
             return await self.endpoint(**given, **await self.arguments.found(request))

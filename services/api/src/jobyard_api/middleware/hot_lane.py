@@ -37,6 +37,7 @@ class HotLane:
         await self.app(scope, receive, send)
 
     async def _try(self, shortcut: Shortcut, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = shortcut.route
         try:
             messages = await _all_of(receive)
         except RefusalError as refusal:  # of a layer around this one: the body is too large
