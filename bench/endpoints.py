@@ -16,6 +16,7 @@ from rq import Queue
 
 from jobyard.states import State
 from jobyard.store.data import PERFORM
+from jobyard_api.answers import NEW_JOB
 from jobyard_api.models import Job, JobRequest
 
 plain = FastAPI()
@@ -43,15 +44,14 @@ async def nothing(_: JobRequest) -> Job:
 
 
 def _job(job_id: str, request: JobRequest) -> Job:
-    return Job.model_validate(
-        {
-            **dict.fromkeys(Job.model_fields),
+    return Job(
+        **{
+            **NEW_JOB,
             "id": job_id,
             "task": request.task,
             "queue": "bench",
             "state": State.QUEUED,
             "payload": request.payload,
-            "attempts": 0,
             "tags": request.tags,
             "created_at": datetime.now(UTC),
         }

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
+NEW_JOB: dict[str, Any] = {**dict.fromkeys(Job.model_fields), "omitted": [], "attempts": 0}
+"""What a job is that was never run, without its payload."""
+del NEW_JOB["payload"]
+
 
 def answer(
     content: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
@@ -75,7 +79,7 @@ def text_of_submission(submission: records.Submission, state: State) -> bytes:
     now = datetime.now(UTC)
     without_payload = to_json(
         {
-            **_NEW_JOB,
+            **NEW_JOB,
             "id": submission.id,
             "task": submission.task,
             "queue": base_of(submission.queue),
@@ -90,10 +94,6 @@ def text_of_submission(submission: records.Submission, state: State) -> bytes:
         }
     )
     return b'%s,"payload":%s}' % (without_payload[:-1], submission.payload)
-
-
-_NEW_JOB: dict[str, Any] = {**dict.fromkeys(Job.model_fields), "omitted": [], "attempts": 0}
-del _NEW_JOB["payload"]
 
 
 def attempt_of(record: records.Attempt) -> Attempt:
