@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobyard.store import calls, move_calls, oversight
+from jobyard.api_keys import new_api_key
+from jobyard.store import access_calls, calls, move_calls, oversight
+from jobyard.store.access_records import Quotas
 from jobyard.store.records import Idempotency, JournalEntry, OnConflict, Unique
 from support.builders import (
     build_rq_ending,
@@ -14,6 +16,7 @@ from support.builders import (
     build_submission,
     build_task_record,
 )
+from support.keys import build_record, entry
 from support.yard import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -380,6 +383,36 @@ def drain(yard: Yard) -> Call[Any]:
     return oversight.drain("w1")
 
 
+def create_key(yard: Yard) -> Call[Any]:
+    return access_calls.create_key(build_record(KEY, "acme", expires_at=EXPIRY), entry(id="e1"))
+
+
+def _with_key(call: Call[Any]) -> Callable[[Yard], Call[Any]]:
+    def prepare(yard: Yard) -> Call[Any]:
+        yard.store.run(access_calls.create_key(build_record(KEY, "acme"), entry(id="e0")))
+        return call
+
+    return prepare
+
+
+def lease(yard: Yard) -> Call[Any]:
+    yard.store.run(access_calls.set_quotas("acme", QUOTAS, entry(id="e0")))
+    return access_calls.lease("acme", "requests_per_minute", 1, "process", NONCE)
+
+
+def close_session(yard: Yard) -> Call[Any]:
+    yard.store.run(OPEN_SESSION)
+    return access_calls.close_session("digest", entry(id="e1"))
+
+
+KEY = new_api_key()
+EXPIRY = datetime(2031, 1, 1, tzinfo=UTC)
+QUOTAS = Quotas(requests_per_minute=100, waiting_jobs=5)
+OPEN_SESSION = access_calls.open_session(
+    "digest", seconds=60, key_id=KEY.id, key_digest=KEY.digest, entry=entry(id="e0")
+)
+
+
 SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "submit": submit,
     "submit large": submit_large,
@@ -438,4 +471,12 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "reschedule": reschedule,
     "reschedule to now": reschedule_to_now,
     "delete": delete,
+    "key create": create_key,
+    "key revoke": _with_key(access_calls.revoke_key(KEY.id, "acme", entry(id="e1"))),
+    "key used": _with_key(access_calls.keys_used([KEY.id])),
+    "quota set": lambda _: access_calls.set_quotas("acme", QUOTAS, entry(id="e1")),
+    "lease": lease,
+    "session open": lambda _: OPEN_SESSION,
+    "session close": close_session,
+    "audit note": lambda _: access_calls.note(entry(id="e1")),
 }

@@ -170,6 +170,42 @@ class Keys:
         """Hash: id → why its record cannot be read, as JSON."""
         return self.yard("dead", "unreadable")
 
+    def access(self) -> str:
+        """Hash: whether keys are in use, and the version of who may do what."""
+        return self.yard("access")
+
+    def api_keys(self) -> str:
+        """Sorted set: ids of all API keys by creation, µs of the server's clock."""
+        return self.yard("apikeys")
+
+    def api_key(self, key_id: str) -> str:
+        """Hash of one API key: SHA-256 of it, never the key."""
+        return self.yard("apikey", key_id)
+
+    def session(self, digest: str) -> str:
+        """Hash of one signed-in session, by the SHA-256 of its secret."""
+        return self.yard("session", digest)
+
+    def quotas(self) -> str:
+        """Sorted set of the names of tenants that have quotas."""
+        return self.yard("quotas")
+
+    def quota(self, tenant: str) -> str:
+        """Hash of one tenant's quotas."""
+        return self.yard("quota", tenant)
+
+    def limit(self, tenant: str, quota: str) -> str:
+        """Hash: what API processes have leased of a quota in this minute."""
+        return self.yard("limit", tenant, quota)
+
+    def audit(self) -> str:
+        """Stream of who did what, bounded by length and time."""
+        return self.yard("audit")
+
+    def audited(self, entry: str) -> str:
+        """String: an entry of the audit log that was written within the last minute."""
+        return self.yard("audited", entry)
+
 
 def prefix_from_environment() -> str:
     """``RQ_KEY_PREFIX``, which RQ itself reads when it is imported."""

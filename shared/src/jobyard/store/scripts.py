@@ -9,11 +9,16 @@ from importlib import resources
 
 _FLAGS = {
     **dict.fromkeys(("submit", "fire", "publish", "progress", "retry"), ""),
+    **dict.fromkeys(("key_create", "session_open"), ""),
     **dict.fromkeys(
         (
             "read", "list", "queues", "workers", "published", "journal", "unreadable",
             "places", "replay", "about", "watch",
         ),
+        "flags=no-writes",
+    ),
+    **dict.fromkeys(
+        ("access", "key_read", "key_list", "session_read", "quota_list", "audit_list"),
         "flags=no-writes",
     ),
 }  # fmt: skip
@@ -46,6 +51,11 @@ _PARTS = {
     "settle": ("lib", "rq", "storing", "settling"),
     "settle_rq": ("lib", "rq", "settling"),
     **dict.fromkeys(("publish", "published"), ("lib", "versions")),
+    **dict.fromkeys(
+        ("audit_note", "key_create", "key_revoke", "quota_set", "session_open", "session_close"),
+        ("lib", "audit"),
+    ),
+    **dict.fromkeys(("key_read", "session_read"), ("lib", "known")),
 }
 """What stands before a script; ``lib`` alone before every other one."""
 
