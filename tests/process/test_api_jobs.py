@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FIELDS = {
     "id", "task", "queue", "priority", "state", "payload", "result", "omitted", "error", "attempts",
     "progress", "tags", "unique_key", "tenant", "created_at", "scheduled_for", "expires_at",
-    "started_at", "ended_at",
+    "started_at", "ended_at", "withheld",
 }  # fmt: skip
 
 

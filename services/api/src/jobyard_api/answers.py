@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
-NEW_JOB: dict[str, Any] = {**dict.fromkeys(Job.model_fields), "omitted": [], "attempts": 0}
+NEW_JOB: dict[str, Any] = {
+    **dict.fromkeys(Job.model_fields),
+    "omitted": [],
+    "attempts": 0,
+    "withheld": False,
+}
 """What a job is that was never run, without its payload."""
 del NEW_JOB["payload"]
 

@@ -13,6 +13,7 @@ from jobyard.connection import connect_async
 from jobyard.registry import discover
 from jobyard.store import AsyncStore
 from jobyard_api import __version__, middleware, problems, routes
+from jobyard_api.access import Access
 from jobyard_api.admission import Admission
 from jobyard_api.body import Bounds
 from jobyard_api.catalogue import Catalogue
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI:
-    """The application; it opens nothing before its lifespan begins. ``traffic`` counts."""
+    """The application; it opens nothing before its lifespan begins. ``traffic`` counts.
+
+    Raises:
+        ConfigurationError: The settings bring a key that cannot be used.
+    """
+    access = Access(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_yard(settings) as yard:
+        async with running_yard(settings, access) as yard:
             app.state.yard = yard
             yield
 
@@ -43,12 +49,14 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,  # a route of ours, for those who may see it
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Jobyard has its own
         lifespan=lifespan,
     )
     app.state.bounds = Bounds(settings.max_json_depth, settings.max_json_values)
-    middleware.install(app, settings, traffic or Traffic())
+    app.state.access = access
+    middleware.install(app, settings, access, traffic or Traffic())
     problems.install(app)
     routes.install(app)
     app.openapi = document(app, lambda: built_in_tasks(settings))  # type: ignore[method-assign]  # the framework's documented way
@@ -56,7 +64,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
 
 
 @contextlib.asynccontextmanager
-async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
+async def running_yard(settings: ApiSettings, access: Access) -> AsyncIterator[Yard]:
     """The core over an open store, with the catalogue kept fresh; closes both."""
     client = connect_async(settings)
     store = AsyncStore(client, settings.keys, seconds=settings.redis_timeout_seconds)
@@ -64,13 +72,14 @@ async def running_yard(settings: ApiSettings) -> AsyncIterator[Yard]:
     catalogue = Catalogue(store, built_in_tasks(settings), queues)
     refresher = asyncio.create_task(catalogue.keep_fresh())
     try:
-        yield Yard(
-            store,
-            catalogue,
-            Admission.of(settings),
-            max_payload_bytes=settings.max_payload_bytes,
-            large_bytes=settings.large_bytes,
-        )
+        async with access.running(store):
+            yield Yard(
+                store,
+                catalogue,
+                Admission.of(settings),
+                max_payload_bytes=settings.max_payload_bytes,
+                large_bytes=settings.large_bytes,
+            )
     finally:
         refresher.cancel()
         await asyncio.gather(refresher, return_exceptions=True)

@@ -13,10 +13,10 @@ from email.message import Message
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from typing_extensions import override
 
+from jobyard_api.access.route import GuardedRoute
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, pointer
 
@@ -41,7 +41,7 @@ class Bounds:
     values: int = 100_000
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(GuardedRoute):
     """A route whose JSON body is read by ``parse`` instead of the framework."""
 
     @override

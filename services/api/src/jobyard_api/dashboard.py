@@ -48,7 +48,9 @@ def row_of(record: JobRecord) -> dict[str, Any]:
         "scheduled_for": record.scheduled_for,
         "started_at": record.started_at,
         "ended_at": record.ended_at,
-        "error": f"{record.error.type}: {record.error.message}" if record.error else None,
+        "error": ": ".join(filter(None, (record.error.type, record.error.message)))
+        if record.error
+        else None,
     }
 
 

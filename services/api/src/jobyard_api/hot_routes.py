@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from fastapi import FastAPI
-    from fastapi.routing import APIRoute
     from starlette.responses import Response
     from starlette.types import Message, Scope
 
@@ -41,7 +40,7 @@ class HotRoute(StrictRoute):
 class Shortcut:
     """The short way to one endpoint."""
 
-    route: APIRoute
+    route: HotRoute
     endpoint: Callable[..., Awaitable[Response]]
     arguments: Arguments
 
@@ -70,7 +69,9 @@ def shortcuts_of(app: FastAPI) -> dict[Place, Shortcut]:
     found = {}
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, HotRoute) and (arguments := arguments_of(context.dependant)):
+        if not isinstance(route, HotRoute) or route.leaves_entries:
+            continue
+        if arguments := arguments_of(context.dependant):
             shortcut = Shortcut(route, route.endpoint, arguments)
             found.update({(method, str(context.path)): shortcut for method in route.methods or ()})
     return found

@@ -20,6 +20,7 @@ from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.logging import configure_logging, get_logger
 from jobyard.settings import help_of
 from jobyard_api import __version__
+from jobyard_api.access.mode import refuse_to_stand_open
 from jobyard_api.application import create_app
 from jobyard_api.middleware.traffic import Traffic
 from jobyard_api.settings import ApiSettings
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         settings = _settings(_parser().parse_args(arguments))
         connect_async(settings)  # reads the URL and opens nothing
+        refuse_to_stand_open(settings)
         listener = bind(settings)
     except ConfigurationError as error:
         print(f"jobyard-api: {error}", file=sys.stderr)  # noqa: T201 - a command's last word

@@ -207,8 +207,8 @@ class JobError(_Answer):
     """Why the last attempt ended badly."""
 
     type: str
-    message: str
-    traceback: str
+    message: str | None
+    traceback: str | None
 
 
 class Job(_Answer):
@@ -237,6 +237,11 @@ class Job(_Answer):
     expires_at: datetime | None = Field(description="Not started by then, it never is")
     started_at: datetime | None
     ended_at: datetime | None
+    withheld: bool = Field(
+        default=False,
+        description="true: payload, result, progress and the error's text are null because the key "
+        "does not have the scope payloads:read",
+    )
 
 
 class JobList(_Answer):
@@ -270,7 +275,9 @@ class Attempt(_Answer):
     started_at: datetime | None
     ended_at: datetime | None
     worker: str
-    error: JobError | None
+    error: JobError | None = Field(
+        description="Its text is empty where the key does not have the scope payloads:read"
+    )
 
 
 class AttemptList(_Answer):

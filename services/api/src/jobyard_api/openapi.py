@@ -6,8 +6,11 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
-from jobyard_api.problems import Problem
+from jobyard_api.access import GuardedRoute
+from jobyard_api.problem_types import Code
+from jobyard_api.problems import Problem, documented
 from jobyard_api.request_shapes import add_task_shapes
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ _TAGS = [
     {"name": "tasks", "description": "What can be run, with the schema of each payload"},
     {"name": "queues", "description": "How much waits, runs and has ended"},
     {"name": "workers", "description": "Who works"},
+    {"name": "access", "description": "API keys, quotas of tenants, and who changed what"},
     {"name": "health", "description": "For probes"},
     {"name": "dashboard", "description": "What the page at /rq reads"},
     {"name": "classic", "description": "Routes of the systems that Jobyard grew from"},
@@ -79,11 +83,62 @@ def _build(app: FastAPI) -> dict[str, Any]:
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )
     _drop_framework_errors(found)
+    _say_who_may(found, app)
     schemas = found["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
     return found
+
+
+_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "yd_…",
+        "description": "An API key. `X-API-Key` takes it as well.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "jobyard_session",
+        "description": "What /sign-in hands to a browser. A request that changes something repeats "
+        "the cookie `jobyard_csrf` in the header `X-CSRF-Token`.",
+    },
+}
+
+
+def _say_who_may(found: dict[str, Any], app: FastAPI) -> None:
+    """The scopes of each operation, and the refusals that all of them have in common."""
+    found["components"]["securitySchemes"] = _SCHEMES
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if not isinstance(route, GuardedRoute) or not route.include_in_schema:
+            continue
+        for method in context.methods or ():
+            operation = found["paths"][context.path_format][method.lower()]
+            scopes = sorted(map(str, route.need.scopes))
+            operation["security"] = (
+                [] if route.need.is_public else [{name: scopes} for name in _SCHEMES]
+            )
+            if not route.need.is_public:
+                _add_refusals(operation["responses"])
+
+
+def _add_refusals(responses: dict[str, Any]) -> None:
+    common = documented(
+        Code.UNAUTHENTICATED,
+        Code.MISSING_SCOPE,
+        Code.OPERATORS_ONLY,
+        Code.CROSS_SITE_REQUEST,
+        Code.QUOTA_EXHAUSTED,
+    )
+    for status, response in common.items():
+        known = responses.get(str(status))
+        if known is None:
+            responses[str(status)] = response
+        elif response["description"] not in known["description"]:
+            known["description"] += f", or {response['description']}"
 
 
 def _drop_framework_errors(found: dict[str, Any]) -> None:

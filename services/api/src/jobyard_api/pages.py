@@ -17,6 +17,7 @@ STRICT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+FORM_POLICY = STRICT_POLICY.replace("form-action 'none'", "form-action 'self'")
 # Swagger UI and ReDoc write styles as they go, and ReDoc searches in a worker.
 READER_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -59,6 +60,22 @@ def error_index(kinds: Iterable[ProblemType]) -> HTMLResponse:
     )
     table = f"<table><tr><th>Status</th><th>Code</th><th>Title</th></tr>{rows}</table>"
     return page(_frame("Errors", f"<h1>Errors</h1>{table}"))
+
+
+def sign_in_page(following: str, complaint: str = "", status: int = 200) -> HTMLResponse:
+    """The form that takes a key; ``following`` is the path that it leads to."""
+    warning = f"<p role='alert'>{escape(complaint)}</p>" if complaint else ""
+    body = (
+        "<h1>Sign in</h1><p>With an API key. An operator makes one with "
+        f"<code>jobyard keys create</code>.</p>{warning}"
+        "<form class='sign-in' method='post' action='/sign-in'>"
+        f"<input type='hidden' name='next' value='{escape(following, quote=True)}'>"
+        "<label for='key'>API key</label>"
+        "<input id='key' name='key' type='password' required autofocus spellcheck='false' "
+        "autocomplete='current-password' placeholder='yd_…'>"
+        "<button>Sign in</button></form>"
+    )
+    return page(_frame("Sign in", body), FORM_POLICY, status)
 
 
 def _frame(title: str, body: str) -> str:

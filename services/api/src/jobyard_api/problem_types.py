@@ -33,6 +33,14 @@ class Code(StrEnum):
     WORKER_NOT_FOUND = "worker-not-found"
     PATH_NOT_FOUND = "path-not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
+    UNAUTHENTICATED = "unauthenticated"
+    MISSING_SCOPE = "missing-scope"
+    OPERATORS_ONLY = "operators-only"
+    BEYOND_OWN_SCOPES = "beyond-own-scopes"
+    CROSS_SITE_REQUEST = "cross-site-request"
+    KEY_NOT_FOUND = "key-not-found"
+    TENANT_NOT_FOUND = "tenant-not-found"
+    QUOTA_EXHAUSTED = "quota-exhausted"
     JOB_ENDED = "job-ended"
     STORE_UNAVAILABLE = "store-unavailable"
     STORE_DATA = "store-data"
@@ -95,6 +103,47 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "Use one of the names that `GET /v1/tasks` lists.",
         ),
         ProblemType(
+            Code.UNAUTHENTICATED,
+            401,
+            "No key, or one that is not valid",
+            "Nobody may do this without an API key. None was sent, or it was mistyped, was revoked "
+            "or has expired.",
+            "Send the header `Authorization: Bearer yd_…`. An operator makes keys with "
+            "`jobyard keys create`. In a browser, sign in at `/sign-in`.",
+        ),
+        ProblemType(
+            Code.MISSING_SCOPE,
+            403,
+            "The key does not have the scope",
+            "The key is valid, but may not do this. `missing_scopes` names what it would need.",
+            "Use another key, or ask for one with that scope.",
+        ),
+        ProblemType(
+            Code.OPERATORS_ONLY,
+            403,
+            "Only operators may see this",
+            "What is asked for belongs to the whole installation, and the key to one tenant.",
+            "Use a key without a tenant.",
+        ),
+        ProblemType(
+            Code.BEYOND_OWN_SCOPES,
+            403,
+            "A key cannot give what it does not have",
+            "A key was to be made with a scope that the key which makes it does not have, or for "
+            "another tenant. Nothing was stored.",
+            "Ask for less, or use a key that has these scopes.",
+        ),
+        ProblemType(
+            Code.CROSS_SITE_REQUEST,
+            403,
+            "Another site may have sent this",
+            "The request came without a key of its own, and nothing shows that a page of this API "
+            "sent it: `Sec-Fetch-Site` or `Origin` names another site, `X-CSRF-Token` does not "
+            "repeat the cookie `jobyard_csrf`, or `Host` is not this machine's.",
+            "Programs send a key in the header `Authorization`. Where no keys are in use, use the "
+            "address `127.0.0.1` or `localhost`.",
+        ),
+        ProblemType(
             Code.JOB_NOT_FOUND,
             404,
             "No such job",
@@ -126,6 +175,20 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "No worker of this name is registered. It left, or died and its lease ran out.",
             "Use one of the names that `GET /v1/workers` lists. A worker that starts again has a "
             "new name.",
+        ),
+        ProblemType(
+            Code.KEY_NOT_FOUND,
+            404,
+            "No such key",
+            "No API key of this id is stored: it never existed, or it was revoked.",
+            "Use one of the ids that `GET /v1/api-keys` lists.",
+        ),
+        ProblemType(
+            Code.TENANT_NOT_FOUND,
+            404,
+            "No such tenant",
+            "The key belongs to another tenant.",
+            "Ask for your own tenant, or use an operator's key.",
         ),
         ProblemType(
             Code.PATH_NOT_FOUND,
@@ -260,6 +323,16 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "was stored.",
             "Wait as long as the `Retry-After` header says and send the job again; cancel jobs "
             "that are not needed any more.",
+            retryable=True,
+        ),
+        ProblemType(
+            Code.QUOTA_EXHAUSTED,
+            429,
+            "The tenant has used up its quota",
+            "The tenant's requests or payload bytes of this minute are used up. `RateLimit-Policy` "
+            "names the quotas, `RateLimit` what is left of them.",
+            "Wait as long as the `Retry-After` header says. An operator raises quotas with "
+            "`jobyard quotas set`.",
             retryable=True,
         ),
         ProblemType(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from jobyard.retry import MAX_DELAY_SECONDS, MAX_RETRIES
 from jobyard.settings import MetricsSettings, env, metrics_port_field
@@ -83,3 +86,39 @@ class ApiSettings(MetricsSettings):
         validation_alias=env("JOBYARD_REDIS_TIMEOUT_SECONDS"),
         description="how long one answer of the store may take",
     )
+    bootstrap_key: SecretStr | None = Field(
+        None,
+        validation_alias=env("JOBYARD_BOOTSTRAP_KEY"),
+        description="an operator's key with all scopes, which the store does not know",
+    )
+    bootstrap_key_file: Path | None = Field(
+        None,
+        validation_alias=env("JOBYARD_BOOTSTRAP_KEY_FILE"),
+        description="the same, read from a file",
+    )
+    auth: Literal["auto", "required", "open"] = Field(
+        "auto",
+        validation_alias=env("JOBYARD_AUTH"),
+        description="auto asks for keys unless none is in use and only this machine reaches the "
+        "API; required always; open never",
+    )
+    classic_public: bool = Field(
+        False,
+        validation_alias=env("JOBYARD_CLASSIC_PUBLIC"),
+        description="true opens the classic routes to clients without a key (tenant public)",
+    )
+
+    @field_validator("bootstrap_key_file")
+    @classmethod
+    def _one_bootstrap_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("bootstrap_key") is not None:
+            raise ValueError("JOBYARD_BOOTSTRAP_KEY is set too: give one of them")
+        return value
+
+    @field_validator("auth")
+    @classmethod
+    def _not_open_with_a_key(cls, value: str, info: ValidationInfo) -> str:
+        given = info.data.get("bootstrap_key") or info.data.get("bootstrap_key_file")
+        if value == "open" and given:
+            raise ValueError("a bootstrap key is set too, which nobody would be asked for")
+        return value

@@ -1,12 +1,14 @@
 """What happens around every request: pure ASGI, outermost first.
 
-``envelope`` (id, headers, line, count, crash) → ``body_limit`` → ``hot_lane`` → the application.
+``envelope`` (id, headers, line, count, crash) → ``authentication`` (who sends it, and its quotas) →
+``body_limit`` → ``hot_lane`` → the application.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobyard_api.middleware.authentication import Authentication
 from jobyard_api.middleware.body_limit import BodyLimit
 from jobyard_api.middleware.envelope import Envelope
 from jobyard_api.middleware.hot_lane import HotLane
@@ -14,12 +16,14 @@ from jobyard_api.middleware.hot_lane import HotLane
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from jobyard_api.access import Access
     from jobyard_api.middleware.traffic import Traffic
     from jobyard_api.settings import ApiSettings
 
 
-def install(app: FastAPI, settings: ApiSettings, traffic: Traffic) -> None:
+def install(app: FastAPI, settings: ApiSettings, access: Access, traffic: Traffic) -> None:
     """Adds all of them in their order (the framework puts the last one added outermost)."""
     app.add_middleware(HotLane)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Authentication, access=access)
     app.add_middleware(Envelope, traffic=traffic)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobyard.errors import StoreUnavailableError
 from jobyard_api.hot_routes import shortcuts_of
-from jobyard_api.problems import RefusalError
+from jobyard_api.problems import RefusalError, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,9 +40,11 @@ class HotLane:
     async def _try(self, shortcut: Shortcut, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = shortcut.route
         try:
+            shortcut.route.admit(scope)
             messages = await _all_of(receive)
-        except RefusalError as refusal:  # of a layer around this one: the body is too large
-            response = refusal.response(scope)
+        except (RefusalError, StoreUnavailableError) as error:
+            # Its sender may not send it, or a layer around this one finds the body too large.
+            response = refusal_of(error).response(scope)
         else:
             given = shortcut.read(scope, messages)
             if given is None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard_api.routes import (
+    api_keys,
+    audit_events,
     dashboard,
     documentation,
     health,
     jobs,
     queues,
+    quotas,
+    sign_in,
     tasks,
     unreadable,
     workers,
@@ -25,6 +29,10 @@ _MODULES = (
     queues,
     workers,
     unreadable,
+    api_keys,
+    quotas,
+    audit_events,
+    sign_in,
     health,
     documentation,
     dashboard,

@@ -9,18 +9,22 @@ from fastapi.responses import HTMLResponse  # noqa: TC002 - the framework reads 
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard.queues import NAME_PATTERN
+from jobyard_api.access import GuardedRoute, needs
 from jobyard_api.answers import answer, queue_of, worker_of
 from jobyard_api.dashboard import LAST_PAGE, PAGE_SIZE, StateName, page_filter, row_of
 from jobyard_api.pages import static_page
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
+from jobyard_api.withholding import note_of, seen_by
 
-router = APIRouter(tags=["dashboard"])
+router = APIRouter(tags=["dashboard"], route_class=GuardedRoute)
 
 
 @router.get("/rq", include_in_schema=False)
 @router.get("/rq/", include_in_schema=False)
+@needs(Scope.JOBS_READ, page=True)
 async def dashboard() -> HTMLResponse:
     """The page itself."""
     return static_page("dashboard.html")
@@ -29,6 +33,7 @@ async def dashboard() -> HTMLResponse:
 @router.get(
     "/rq/jobs/json", operation_id="dashboard_jobs", responses=documented(Code.INVALID_REQUEST)
 )
+@needs(Scope.JOBS_READ)
 async def dashboard_jobs(
     yard: TheYard,
     principal: ThePrincipal,
@@ -39,12 +44,18 @@ async def dashboard_jobs(
     """One page of jobs, newest first, with RQ's status and ours."""
     wanted = page_filter(state, queue_name, principal.tenant)
     found = await yard.list_jobs(wanted, None, page * PAGE_SIZE + 1)
-    rows = [row_of(record) for record in found.jobs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]]
+    rows = [
+        row_of(seen_by(record, principal))
+        for record in found.jobs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    ]
     more = len(found.jobs) > page * PAGE_SIZE and page < LAST_PAGE
-    return answer({"jobs": rows, "page": page, "page_size": PAGE_SIZE, "has_next": more})
+    return answer(
+        {"jobs": rows, "page": page, "page_size": PAGE_SIZE, "has_next": more, **note_of(principal)}
+    )
 
 
 @router.get("/rq/queues/json", operation_id="dashboard_queues", responses=documented())
+@needs(Scope.JOBS_READ)
 async def dashboard_queues(yard: TheYard, principal: ThePrincipal) -> Response:
     """All queues with their depths."""
     found = [queue_of(info, principal.tenant) for info in await yard.oversight.queues()]
@@ -52,6 +63,7 @@ async def dashboard_queues(yard: TheYard, principal: ThePrincipal) -> Response:
 
 
 @router.get("/rq/workers/json", operation_id="dashboard_workers", responses=documented())
+@needs(Scope.JOBS_READ)
 async def dashboard_workers(yard: TheYard, principal: ThePrincipal) -> Response:
     """All workers."""
     found = await yard.oversight.workers(principal.tenant)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 from typing_extensions import override
 
+from jobyard_api.access import GuardedRoute, needs, public
 from jobyard_api.pages import READER_POLICY, error_index, error_page, static_page
 from jobyard_api.problem_types import PROBLEM_TYPES, Code
 from jobyard_api.problems import RefusalError
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = APIRouter(
+    include_in_schema=False, default_response_class=HTMLResponse, route_class=GuardedRoute
+)
 
 
 class WholeFiles(StaticFiles):
@@ -38,24 +41,35 @@ def mount(app: FastAPI) -> None:
 
 
 @router.get("/docs")
+@needs(page=True)
 async def docs() -> HTMLResponse:
     """Swagger UI."""
     return static_page("docs.html", READER_POLICY)
 
 
 @router.get("/redoc")
+@needs(page=True)
 async def redoc() -> HTMLResponse:
     """ReDoc."""
     return static_page("redoc.html", READER_POLICY)
 
 
+@router.get("/openapi.json")
+@needs()
+async def openapi(request: Request) -> JSONResponse:
+    """The OpenAPI document."""
+    return JSONResponse(request.app.openapi())
+
+
 @router.get("/docs/errors")
+@public
 async def errors() -> HTMLResponse:
     """All kinds of errors."""
     return error_index(PROBLEM_TYPES.values())
 
 
 @router.get("/docs/errors/{code}")
+@public
 async def error(code: str) -> HTMLResponse:
     """One kind of error."""
     if code not in set(Code):

@@ -6,20 +6,23 @@ from fastapi import APIRouter
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard_api import models
+from jobyard_api.access import GuardedRoute, public
 from jobyard_api.answers import answer
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 
 @router.get("/livez", operation_id="livez", response_model=models.Health)
+@public
 async def livez() -> Response:
     """Say that the process lives. Does not ask the store."""
     return answer({"status": "ok"})
 
 
 @router.get("/readyz", operation_id="readyz", response_model=models.Health, responses=documented())
+@public
 async def readyz(yard: TheYard) -> Response:
     """Say that requests can be served: the store answers. Otherwise 503."""
     await yard.ping()

@@ -9,16 +9,20 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard_api import models
+from jobyard_api.access import needs
 from jobyard_api.answers import JsonText, answer, attempt_of, job_of
 from jobyard_api.batch import submit_batch
 from jobyard_api.hot_routes import HotRoute
 from jobyard_api.idempotency import IdempotencyKey, once
 from jobyard_api.listing import filter_of, place_of, token_of
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
+from jobyard_api.withholding import result_shown, seen_by, shown, text_shown
 
 if TYPE_CHECKING:
+    from jobyard_api.principal import Principal
     from jobyard_api.yard import Placed
 
 BODY_CODES = (
@@ -56,6 +60,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=HotRoute)
         ),
     },
 )
+@needs(Scope.JOBS_WRITE, audited=False)
 async def submit_job(
     request: models.JobRequest,
     yard: TheYard,
@@ -65,7 +70,7 @@ async def submit_job(
     """Submit a job. 201 means that it is stored."""
     owner = principal.tenant
     order = request.order(once(owner, "jobs", idempotency_key, request))
-    return created(await yard.place(order, owner))
+    return created(await yard.place(order, owner), principal)
 
 
 @router.post(
@@ -75,6 +80,7 @@ async def submit_job(
     response_model=models.BatchResponse,
     responses=documented(*BODY_CODES),
 )
+@needs(Scope.JOBS_WRITE, audited=False)
 async def submit_jobs(
     request: models.BatchRequest,
     yard: TheYard,
@@ -83,7 +89,8 @@ async def submit_jobs(
 ) -> Response:
     """Submit up to 1 000 jobs; each is stored or refused by itself, or all or none of up to 100."""
     results = await submit_batch(yard, request, principal.tenant, idempotency_key)
-    return JsonText(b'{"results":[%s]}' % b",".join(results), HTTPStatus.MULTI_STATUS)
+    shown_results = [result_shown(result, principal) for result in results]
+    return JsonText(b'{"results":[%s]}' % b",".join(shown_results), HTTPStatus.MULTI_STATUS)
 
 
 @router.get(
@@ -92,13 +99,14 @@ async def submit_jobs(
     response_model=models.JobList,
     responses=documented(Code.INVALID_REQUEST),
 )
+@needs(Scope.JOBS_READ)
 async def list_jobs(
     yard: TheYard, principal: ThePrincipal, query: Annotated[models.JobQuery, Query()]
 ) -> Response:
     """List jobs, newest first, that fit all that is asked for."""
     wanted = filter_of(query, principal)
     page = await yard.list_jobs(wanted, place_of(query.page_token), query.page_size)
-    found = [job_of(record) for record in page.jobs]
+    found = [shown(job_of(record), principal) for record in page.jobs]
     return answer({"jobs": found, "next_page_token": token_of(page.next)})
 
 
@@ -108,9 +116,10 @@ async def list_jobs(
     response_model=models.Job,
     responses=documented(Code.JOB_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ)
 async def get_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job with its result or error."""
-    return answer(job_of(await yard.job(job_id, principal.tenant)))
+    return answer(shown(job_of(await yard.job(job_id, principal.tenant)), principal))
 
 
 @router.get(
@@ -119,9 +128,10 @@ async def get_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Resp
     response_model=models.AttemptList,
     responses=documented(Code.JOB_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ)
 async def list_attempts(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """List the attempts of a job that have ended, newest first."""
-    record = await yard.job(job_id, principal.tenant)
+    record = seen_by(await yard.job(job_id, principal.tenant), principal)
     return answer({"attempts": [attempt_of(attempt) for attempt in record.history]})
 
 
@@ -131,15 +141,17 @@ async def list_attempts(job_id: JobId, yard: TheYard, principal: ThePrincipal) -
     response_model=models.Job,
     responses=documented(Code.JOB_NOT_FOUND, Code.JOB_ENDED),
 )
+@needs(Scope.JOBS_WRITE)
 async def cancel_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Cancel a job. One that waits will not start; one that runs is asked to stop."""
-    return answer(job_of(await yard.cancel(job_id, principal.tenant)))
+    return answer(shown(job_of(await yard.cancel(job_id, principal.tenant)), principal))
 
 
-def created(placed: Placed) -> Response:
+def created(placed: Placed, principal: Principal) -> Response:
     """201 for a new job, 200 for one that was there before and stands for it."""
     headers = {"Location": f"/v1/jobs/{placed.id}"}
+    text = text_shown(placed.text, principal)
     if placed.replayed:
-        return JsonText(placed.text, HTTPStatus.OK, {**headers, "Idempotent-Replayed": "true"})
+        return JsonText(text, HTTPStatus.OK, {**headers, "Idempotent-Replayed": "true"})
     status = HTTPStatus.OK if placed.existing else HTTPStatus.CREATED
-    return JsonText(placed.text, status, headers)
+    return JsonText(text, status, headers)

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard_api import models
+from jobyard_api.access import needs
 from jobyard_api.answers import answer, queue_of
 from jobyard_api.body import StrictRoute
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
@@ -21,6 +23,7 @@ QueueName = Annotated[str, Path(description="Name of a queue, as GET /v1/queues 
 
 
 @router.get("", operation_id="list_queues", response_model=models.QueueList, responses=documented())
+@needs(Scope.JOBS_READ)
 async def list_queues(yard: TheYard, principal: ThePrincipal) -> Response:
     """List all queues by name: how much waits, and for how long.
 
@@ -37,6 +40,7 @@ async def list_queues(yard: TheYard, principal: ThePrincipal) -> Response:
     response_model=models.Queue,
     responses=documented(Code.QUEUE_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ)
 async def get_queue(queue: QueueName, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read one queue."""
     return answer(queue_of(await yard.oversight.queue(queue), principal.tenant))
@@ -48,6 +52,7 @@ async def get_queue(queue: QueueName, yard: TheYard, principal: ThePrincipal) ->
     response_model=models.Queue,
     responses=documented(Code.QUEUE_NOT_FOUND),
 )
+@needs(Scope.QUEUES_ADMIN, operator=True)
 async def pause_queue(queue: QueueName, yard: TheYard, principal: ThePrincipal) -> Response:
     """Pause a queue: no job of it starts any more. What runs finishes; jobs may still come in."""
     return answer(queue_of(await yard.oversight.pause(queue), principal.tenant))
@@ -59,6 +64,7 @@ async def pause_queue(queue: QueueName, yard: TheYard, principal: ThePrincipal) 
     response_model=models.Queue,
     responses=documented(Code.QUEUE_NOT_FOUND),
 )
+@needs(Scope.QUEUES_ADMIN, operator=True)
 async def resume_queue(queue: QueueName, yard: TheYard, principal: ThePrincipal) -> Response:
     """Resume a queue: its jobs start again, at once."""
     return answer(queue_of(await yard.oversight.resume(queue), principal.tenant))
@@ -70,6 +76,7 @@ async def resume_queue(queue: QueueName, yard: TheYard, principal: ThePrincipal)
     response_model=models.Purge,
     responses=documented(*BODY_CODES, Code.QUEUE_NOT_FOUND),
 )
+@needs(Scope.QUEUES_ADMIN, operator=True)
 async def purge_queue(queue: QueueName, request: models.PurgeRequest, yard: TheYard) -> Response:
     """Cancel all jobs that wait in a queue, and on request those that are delayed.
 

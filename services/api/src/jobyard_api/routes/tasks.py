@@ -10,7 +10,9 @@ from starlette.responses import Response
 
 from jobyard.errors import UnknownTaskError
 from jobyard_api import models
+from jobyard_api.access import GuardedRoute, needs
 from jobyard_api.answers import answer, task_of
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, documented
 from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from jobyard.store.records import PublishedTask
     from jobyard_api.yard import Yard
 
-router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+router = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=GuardedRoute)
 
 TaskName = Annotated[str, Path(description="Name of a task, as GET /v1/tasks lists it")]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -38,6 +40,7 @@ _SCHEMA = {
 
 
 @router.get("", operation_id="list_tasks", response_model=models.TaskList, responses=documented())
+@needs(Scope.JOBS_READ)
 async def list_tasks(yard: TheYard) -> Response:
     """List all tasks that a process has published, by name."""
     found = [task_of(task.published) for task in yard.catalogue.tasks()]
@@ -50,6 +53,7 @@ async def list_tasks(yard: TheYard) -> Response:
     response_model=models.Task,
     responses=documented(Code.TASK_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ)
 async def get_task(name: TaskName, yard: TheYard) -> Response:
     """Read one task: its defaults, its versions and the JSON Schema of its payload."""
     return answer(task_of(await _task(yard, name)))
@@ -61,6 +65,7 @@ async def get_task(name: TaskName, yard: TheYard) -> Response:
     response_class=SchemaResponse,
     responses={200: _SCHEMA, **documented(Code.TASK_NOT_FOUND)},
 )
+@needs(Scope.JOBS_READ)
 async def get_task_schema(name: TaskName, yard: TheYard) -> Response:
     """Read the JSON Schema (2020-12) of a task's payload, alone: for validators and editors."""
     task = await _task(yard, name)

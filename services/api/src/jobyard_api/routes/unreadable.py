@@ -8,12 +8,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard_api import models
+from jobyard_api.access import GuardedRoute, needs
 from jobyard_api.answers import answer, unreadable_of
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
 
-router = APIRouter(prefix="/v1/unreadable-records", tags=["jobs"])
+router = APIRouter(prefix="/v1/unreadable-records", tags=["jobs"], route_class=GuardedRoute)
 
 PageToken = Annotated[
     str | None, Query(pattern=r"^[0-9]{1,19}$", description="next_page_token of the page before")
@@ -26,6 +28,7 @@ PageToken = Annotated[
     response_model=models.UnreadableRecordList,
     responses=documented(Code.INVALID_REQUEST),
 )
+@needs(Scope.JOBS_READ, operator=True)
 async def list_unreadable_records(yard: TheYard, page_token: PageToken = None) -> Response:
     """List what was put aside because it cannot be read, and why."""
     page = await yard.unreadable(int(page_token or 0))

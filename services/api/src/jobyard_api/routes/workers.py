@@ -8,12 +8,14 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard_api import models
+from jobyard_api.access import GuardedRoute, needs
 from jobyard_api.answers import answer, worker_of
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
 
-router = APIRouter(prefix="/v1/workers", tags=["workers"])
+router = APIRouter(prefix="/v1/workers", tags=["workers"], route_class=GuardedRoute)
 
 WorkerName = Annotated[str, Path(description="Name of a worker, as GET /v1/workers lists it")]
 
@@ -21,6 +23,7 @@ WorkerName = Annotated[str, Path(description="Name of a worker, as GET /v1/worke
 @router.get(
     "", operation_id="list_workers", response_model=models.WorkerList, responses=documented()
 )
+@needs(Scope.JOBS_READ)
 async def list_workers(yard: TheYard, principal: ThePrincipal) -> Response:
     """List all registered workers by name, with the jobs that they work on.
 
@@ -36,6 +39,7 @@ async def list_workers(yard: TheYard, principal: ThePrincipal) -> Response:
     response_model=models.Worker,
     responses=documented(Code.WORKER_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ)
 async def get_worker(worker: WorkerName, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read one worker, with the jobs that it works on."""
     return answer(worker_of(await yard.oversight.worker(worker, principal.tenant)))
@@ -47,6 +51,7 @@ async def get_worker(worker: WorkerName, yard: TheYard, principal: ThePrincipal)
     response_model=models.Worker,
     responses=documented(Code.WORKER_NOT_FOUND),
 )
+@needs(Scope.WORKERS_ADMIN, operator=True)
 async def drain_worker(worker: WorkerName, yard: TheYard, principal: ThePrincipal) -> Response:
     """Drain a worker: it claims no more, finishes what runs and leaves, as on SIGTERM.
 

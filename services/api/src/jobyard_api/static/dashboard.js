@@ -31,8 +31,15 @@ function fill(id, rows, columns, nothing) {
 async function read(path) {
   const reply = await fetch(path, { headers: { Accept: "application/json" } });
   const body = await reply.json();
+  if (reply.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
   if (!reply.ok) throw new Error(body.detail || reply.statusText);
   return body;
+}
+
+// Workers belong to no tenant: its keys are told so, and the page does without.
+async function readWorkers() {
+  const reply = await fetch("/rq/workers/json", { headers: { Accept: "application/json" } });
+  return reply.status === 403 ? null : reply.ok ? reply.json() : { workers: [] };
 }
 
 function ago(moment) {
@@ -138,11 +145,12 @@ async function refresh() {
   const asked = new URLSearchParams({ state: view.state, queue_name: view.queue, page: view.page });
   try {
     const [queues, workers, jobs] = await Promise.all(
-      [read("/rq/queues/json"), read("/rq/workers/json"), read(`/rq/jobs/json?${asked}`)]);
+      [read("/rq/queues/json"), readWorkers(), read(`/rq/jobs/json?${asked}`)]);
     if (turn !== newest) return;
     showFigures(queues.queues);
     showQueues(queues.queues);
-    showWorkers(workers.workers);
+    if (workers) showWorkers(workers.workers);
+    else at("workers").closest(".card").hidden = true;
     showJobs(jobs);
     at("pulse").className = "";
     at("pulse").textContent = "live";

@@ -11,13 +11,16 @@ from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard.orders import Order
 from jobyard.states import RQStatus
+from jobyard_api.access import GuardedRoute, needs
 from jobyard_api.answers import answer
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
-from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
+from jobyard_api.routes.classic.lookup import Withheld, in_rq_words, stored_job
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
+from jobyard_api.withholding import note_of
 
-router = APIRouter(tags=["classic"])
+router = APIRouter(tags=["classic"], route_class=GuardedRoute)
 
 # A GET that acts must not be answered from a cache.
 _NOT_CACHED = {"Cache-Control": "no-store"}
@@ -40,6 +43,7 @@ class EmailJob(BaseModel):
     enqueued_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    withheld: bool | None = Withheld
 
 
 @router.get(
@@ -48,6 +52,7 @@ class EmailJob(BaseModel):
     response_model=EmailQueued,
     responses=documented(Code.INVALID_REQUEST, Code.UNKNOWN_TASK),
 )
+@needs(Scope.JOBS_WRITE, classic=True, acts=True, audited=False)
 async def send_email(
     email: Annotated[EmailStr, Path()], yard: TheYard, principal: ThePrincipal
 ) -> Response:
@@ -64,8 +69,9 @@ async def send_email(
     response_model=EmailJob,
     responses=documented(Code.JOB_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ, classic=True)
 async def email_status(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job in RQ's words."""
-    record = await stored_job(yard, job_id, principal.tenant)
+    record = await stored_job(yard, job_id, principal)
     shown = {"result": record.result, "attempts": record.attempts}
-    return answer({**in_rq_words(record), **shown})
+    return answer({**in_rq_words(record), **shown, **note_of(principal)})

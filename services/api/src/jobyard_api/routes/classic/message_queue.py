@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard.orders import Order
 from jobyard.queues import NAME_PATTERN
 from jobyard.states import RQStatus, State
+from jobyard_api.access import needs, note_target
 from jobyard_api.answers import answer
 from jobyard_api.body import StrictRoute
 from jobyard_api.listing import Filter
 from jobyard_api.models import Name
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
@@ -23,6 +25,7 @@ from jobyard_api.routes.jobs import BODY_CODES
 
 if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
+    from jobyard_api.principal import Principal
     from jobyard_api.yard import Yard
 
 router = APIRouter(prefix="/app/tasks", tags=["classic"], route_class=StrictRoute)
@@ -65,6 +68,7 @@ class JobSummaries(BaseModel):
     response_model=Status,
     responses=documented(*BODY_CODES, Code.UNKNOWN_TASK, Code.UNKNOWN_QUEUE, Code.INVALID_PAYLOAD),
 )
+@needs(Scope.JOBS_WRITE, classic=True, audited=False)
 async def receive(request: Received, yard: TheYard, principal: ThePrincipal) -> Response:
     """Submit a task."""
     order = Order(task=request.task, payload=request.payload, queue=request.queue)
@@ -78,14 +82,17 @@ async def receive(request: Received, yard: TheYard, principal: ThePrincipal) -> 
     response_model=Status,
     responses=documented(*BODY_CODES, Code.JOB_NOT_FOUND, Code.JOB_ENDED),
 )
-async def cancel(request: Withdrawn, yard: TheYard, principal: ThePrincipal) -> Response:
+@needs(Scope.JOBS_WRITE, classic=True)
+async def cancel(
+    asked: Request, request: Withdrawn, yard: TheYard, principal: ThePrincipal
+) -> Response:
     """Cancel a job: one that waits will not start, one that runs is asked to stop."""
-    owner = principal.tenant
-    await stored_job(yard, request.job_id, owner)
+    note_target(asked.scope, request.job_id)
+    await stored_job(yard, request.job_id, principal)
     try:
-        await yard.cancel(request.job_id, owner)
+        await yard.cancel(request.job_id, principal.tenant)
     except RefusalError as refusal:
-        raise await _with_status(yard, request.job_id, owner, refusal) from None
+        raise await _with_status(yard, request.job_id, principal, refusal) from None
     return answer({"job_id": request.job_id, "status": RQStatus.CANCELED})
 
 
@@ -95,6 +102,7 @@ async def cancel(request: Withdrawn, yard: TheYard, principal: ThePrincipal) -> 
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
+@needs(Scope.JOBS_READ, classic=True)
 async def queued_jobs(
     yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
 ) -> Response:
@@ -110,6 +118,7 @@ async def queued_jobs(
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
+@needs(Scope.JOBS_READ, classic=True)
 async def cancelled_jobs(
     yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
 ) -> Response:
@@ -125,6 +134,7 @@ async def cancelled_jobs(
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
+@needs(Scope.JOBS_READ, classic=True)
 async def finished_jobs(
     yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
 ) -> Response:
@@ -140,6 +150,7 @@ async def finished_jobs(
     response_model=JobSummaries,
     responses=documented(Code.INVALID_REQUEST),
 )
+@needs(Scope.JOBS_READ, classic=True)
 async def failed_jobs(
     yard: TheYard, principal: ThePrincipal, queue: Queue = None, limit: Limit = 100
 ) -> Response:
@@ -165,9 +176,9 @@ def _summary(record: JobRecord) -> dict[str, Any]:
 
 
 async def _with_status(
-    yard: Yard, job_id: str, owner: str | None, refusal: RefusalError
+    yard: Yard, job_id: str, principal: Principal, refusal: RefusalError
 ) -> RefusalError:
     """The refusal to cancel, with RQ's word for how the job ended."""
-    record = await stored_job(yard, job_id, owner)
+    record = await stored_job(yard, job_id, principal)
     refusal.members["job_status"] = str(record.status)
     return refusal

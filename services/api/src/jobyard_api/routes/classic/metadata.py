@@ -13,16 +13,20 @@ from starlette.responses import Response  # noqa: TC002 - the framework reads it
 from jobyard.errors import UnknownTaskError
 from jobyard.orders import Order
 from jobyard.states import RQStatus
+from jobyard_api.access import GuardedRoute, needs
 from jobyard_api.answers import answer
 from jobyard_api.idempotency import once
 from jobyard_api.models import Name
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, documented
-from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
+from jobyard_api.routes.classic.lookup import Withheld, in_rq_words, stored_job
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
+from jobyard_api.withholding import note_of
 
 if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
+    from jobyard_api.principal import Principal
     from jobyard_api.yard import Placed, Yard
 
 TAGS = ("api", "v1")
@@ -30,7 +34,7 @@ TIMEOUT_SECONDS = 900
 RESULT_TTL_SECONDS = 3_600
 FAILURE_TTL_SECONDS = 86_400
 
-router = APIRouter(tags=["classic"])
+router = APIRouter(tags=["classic"], route_class=GuardedRoute)
 
 
 class StampedRequest(BaseModel):
@@ -61,14 +65,16 @@ class StampedJob(BaseModel):
     ended_at: datetime | None
     result: Any
     exc_info: str | None
+    withheld: bool | None = Withheld
 
 
-async def submit_stamped(request: StampedRequest, yard: Yard, owner: str | None) -> Response:
+async def submit_stamped(request: StampedRequest, yard: Yard, principal: Principal) -> Response:
     """Submit a task; its job carries the metadata of the request."""
+    owner = principal.tenant
     order = _order(request, owner)
     placed = await _place(yard, order, owner)
     if placed.replayed:
-        return answer(_receipt(await stored_job(yard, placed.id, owner)))
+        return answer(_receipt(await stored_job(yard, placed.id, principal)))
     submitted_at = order.meta["submitted_at"]
     return answer({"job_id": order.id, "status": RQStatus.QUEUED, "submitted_at": submitted_at})
 
@@ -79,12 +85,15 @@ async def submit_stamped(request: StampedRequest, yard: Yard, owner: str | None)
     response_model=StampedJob,
     responses=documented(Code.JOB_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ, classic=True)
 async def job_status(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job in RQ's words; ``result`` once finished, ``exc_info`` once failed."""
-    record = await stored_job(yard, job_id, principal.tenant)
+    record = await stored_job(yard, job_id, principal)
     result = record.result if record.status is RQStatus.FINISHED else None
     shown = {"meta": record.meta, "result": result, "exc_info": _exc_info(record)}
-    return answer({**in_rq_words(record), **shown})
+    if not principal.may(Scope.PAYLOADS_READ):
+        shown["exc_info"] = None
+    return answer({**in_rq_words(record), **shown, **note_of(principal)})
 
 
 def _order(request: StampedRequest, owner: str | None) -> Order:

@@ -10,8 +10,10 @@ from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard.orders import Order
 from jobyard_api import __version__
+from jobyard_api.access import needs
 from jobyard_api.answers import answer
 from jobyard_api.body import StrictRoute
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.classic.appointment import Appointment, orders_for
@@ -66,6 +68,7 @@ class AppointmentAccepted(Accepted):
 
 
 @router.get("/", operation_id="classic_root", response_model=Welcome)
+@needs(classic=True)
 async def root() -> Response:
     """Say that the server runs."""
     message = "Jobyard is running"
@@ -78,6 +81,7 @@ async def root() -> Response:
     response_model=Notifications,
     responses=documented(),
 )
+@needs(Scope.JOBS_READ, Scope.PAYLOADS_READ, classic=True)
 async def notifications(yard: TheYard, principal: ThePrincipal) -> Response:
     """Read the last 1 000 notifications, in order of arrival."""
     return answer({"notifications": await yard.journal(JOURNAL, principal.tenant)})
@@ -89,6 +93,7 @@ async def notifications(yard: TheYard, principal: ThePrincipal) -> Response:
     response_model=Accepted,
     responses=documented(*BODY_CODES, Code.UNKNOWN_TASK),
 )
+@needs(Scope.JOBS_WRITE, classic=True, audited=False)
 async def random_number(request: Range, yard: TheYard, principal: ThePrincipal) -> Response:
     """Draw a random number between two."""
     order = Order(task="random_number", payload=request.model_dump())
@@ -102,6 +107,7 @@ async def random_number(request: Range, yard: TheYard, principal: ThePrincipal) 
     response_model=AppointmentAccepted,
     responses=documented(*BODY_CODES, Code.UNKNOWN_TASK),
 )
+@needs(Scope.JOBS_WRITE, classic=True, audited=False)
 async def schedule_appointment(
     request: Appointment, yard: TheYard, principal: ThePrincipal
 ) -> Response:

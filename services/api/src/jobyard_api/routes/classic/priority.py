@@ -12,14 +12,17 @@ from starlette.responses import Response  # noqa: TC002 - the framework reads it
 
 from jobyard.orders import Order
 from jobyard.states import TERMINAL, State
+from jobyard_api.access import needs
 from jobyard_api.answers import answer
 from jobyard_api.body import StrictRoute
+from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import UNION_TAG, documented
-from jobyard_api.routes.classic.lookup import stored_job
+from jobyard_api.routes.classic.lookup import Withheld, stored_job
 from jobyard_api.routes.classic.metadata import Receipt, StampedRequest, submit_stamped
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
 from jobyard_api.routes.jobs import BODY_CODES
+from jobyard_api.withholding import note_of
 
 if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
@@ -91,6 +94,7 @@ class PriorityJob(BaseModel):
     picked_ts: datetime | None
     completed_ts: datetime | None
     available_after: datetime | None
+    withheld: bool | None = Withheld
 
 
 @router.post(
@@ -109,11 +113,12 @@ class PriorityJob(BaseModel):
         ),
     },
 )
+@needs(Scope.JOBS_WRITE, classic=True, audited=False)
 async def submit_job(request: SubmitRequest, yard: TheYard, principal: ThePrincipal) -> Response:
     """Submit a task with metadata (``task``), or a job with a priority (``job_type``)."""
     match request:
         case StampedRequest():
-            return await submit_stamped(request, yard, principal.tenant)
+            return await submit_stamped(request, yard, principal)
         case PriorityRequest():
             return await _submit_priority(request, yard, principal.tenant)
 
@@ -124,9 +129,11 @@ async def submit_job(request: SubmitRequest, yard: TheYard, principal: ThePrinci
     response_model=PriorityJob,
     responses=documented(Code.JOB_NOT_FOUND),
 )
+@needs(Scope.JOBS_READ, classic=True)
 async def priority_status(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:
     """Read a job in the words of the priority system."""
-    return answer(_shown(await stored_job(yard, job_id, principal.tenant)))
+    record = await stored_job(yard, job_id, principal)
+    return answer({**_shown(record), **note_of(principal)})
 
 
 async def _submit_priority(request: PriorityRequest, yard: Yard, owner: str | None) -> Response:
