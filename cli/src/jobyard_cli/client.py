@@ -25,11 +25,15 @@ class ApiError(JobyardError):
 class ApiClient:
     """Speaks to one API; open while in the ``with`` block."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
+        """``key`` is sent with each request; an API in open mode needs none."""
         self._url = url.rstrip("/")
         is_local = httpx.URL(url).host in _LOOPBACK
         self._http = httpx.Client(
-            base_url=self._url, timeout=TIMEOUT_SECONDS, trust_env=not is_local
+            base_url=self._url,
+            timeout=TIMEOUT_SECONDS,
+            trust_env=not is_local,
+            headers={"Authorization": f"Bearer {key}"} if key else None,
         )
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobyard.errors import ConfigurationError, JobyardError
+from jobyard_cli import keys, quotas
 from jobyard_cli.settings import ClientSettings, UpSettings
 from jobyard_cli.up import up as run_yard
 from jobyard_cli.watch import watch as follow
@@ -23,6 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(keys.app, name="keys")
+app.add_typer(quotas.app, name="quotas")
 
 
 def main() -> None:
@@ -105,7 +109,9 @@ def _client() -> ApiClient:
     # Late: `jobyard up` does not wait for an HTTP client that it does not use.
     from jobyard_cli.client import ApiClient  # noqa: PLC0415
 
-    return ApiClient(str(ClientSettings.load().api_url))
+    settings = ClientSettings.load()
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    return ApiClient(str(settings.api_url), key)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, HttpUrl
+from pydantic import Field, HttpUrl, SecretStr
 
 from jobyard.settings import Settings, env
 
@@ -33,3 +33,4 @@ class ClientSettings(Settings):
     api_url: HttpUrl = Field(
         HttpUrl("http://127.0.0.1:8000"), validation_alias=env("JOBYARD_API_URL")
     )
+    api_key: SecretStr | None = Field(None, validation_alias=env("JOBYARD_API_KEY"))
