@@ -73,14 +73,15 @@ class Meter:
             await self._fetch(units)
             return self.take(units, time.monotonic())
 
-    def left(self, now: float) -> int:
-        """About how many are left to the tenant: what others leased since is not known here."""
-        return self._left + self._remaining if now < self._until else self.quota
+    def shown(self, now: float) -> tuple[int, int]:
+        """About how many are left, and the seconds until the window ends.
 
-    def reset_seconds(self, now: float) -> int:
-        """Until the window ends; one that has not begun is whole."""
-        left = self._until - now
-        return math.ceil(left) if left > 0 else WINDOW_SECONDS
+        What others leased since is not known here. A window that has not begun is whole.
+        """
+        until = self._until
+        if now >= until:
+            return self.quota, WINDOW_SECONDS
+        return self._left + self._remaining, int(until - now) + 1
 
     async def _fetch(self, needed: int) -> None:
         asked_at = time.monotonic()
@@ -112,25 +113,25 @@ class TenantMeters:
     def __init__(self, requests: Meter | None, payload: Meter | None) -> None:
         self.requests = requests
         self.payload = payload
-        self._policy = b", ".join(self._policies())
+        named = ((b"requests", requests, b""), (b"payload", payload, b';qu="content-bytes"'))
+        counted = [(name, meter, unit) for name, meter, unit in named if meter is not None]
+        self._meters = tuple(meter for _, meter, _ in counted)
+        self._form = b", ".join(b'"%s";r=%%d;t=%%d' % name for name, _, _ in counted)
+        policies = (
+            b'"%s";q=%d;w=%d%s' % (name, meter.quota, WINDOW_SECONDS, unit)
+            for name, meter, unit in counted
+        )
+        self._policy = (b"ratelimit-policy", b", ".join(policies))
 
-    def headers(self, now: float) -> list[tuple[bytes, bytes]]:
+    def headers(self, now: float) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
         """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-11)."""
-        shown = [
-            b'"%s";r=%d;t=%d' % (name, meter.left(now), meter.reset_seconds(now))
-            for name, meter in ((b"requests", self.requests), (b"payload", self.payload))
-            if meter is not None
-        ]
-        return [(b"ratelimit-policy", self._policy), (b"ratelimit", b", ".join(shown))]
+        meters = self._meters
+        shown = meters[0].shown(now) if len(meters) == 1 else _all_shown(meters, now)
+        return self._policy, (b"ratelimit", self._form % shown)
 
-    def _policies(self) -> list[bytes]:
-        policies = []
-        if self.requests is not None:
-            policies.append(b'"requests";q=%d;w=%d' % (self.requests.quota, WINDOW_SECONDS))
-        if self.payload is not None:
-            unit = b';qu="content-bytes"'
-            policies.append(b'"payload";q=%d;w=%d' % (self.payload.quota, WINDOW_SECONDS) + unit)
-        return policies
+
+def _all_shown(meters: tuple[Meter, ...], now: float) -> tuple[int, ...]:
+    return tuple(number for meter in meters for number in meter.shown(now))
 
 
 class Meters:
@@ -177,7 +178,7 @@ class Meters:
 
 def quota_exhausted(meter: Meter, what: str, now: float) -> RefusalError:
     """429 for a request that would be one too many."""
-    seconds = meter.reset_seconds(now)
+    _, seconds = meter.shown(now)
     return RefusalError(
         Code.QUOTA_EXHAUSTED,
         f"The tenant's {what} of this minute are used up ({meter.quota}). "

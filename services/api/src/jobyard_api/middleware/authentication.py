@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from jobyard.api_keys import digest_of
@@ -48,13 +49,14 @@ class Authentication:
         for name, value in scope["headers"]:
             if name == b"authorization":
                 key = value[7:] if value[:7].lower() == b"bearer " else b"?"
-            elif name == b"x-api-key" and key is None:
+                break  # it wins over all others
+            if name == b"x-api-key":
                 key = value
             elif name == b"cookie":
                 cookie = value
         found = None
         if key is not None:
-            found = self.keyring.find(digest_of(key), time.monotonic())
+            found = self.keyring.find(sha256(key).digest(), time.monotonic())
         if found is None:
             try:
                 found = await self._look_up(scope, key, cookie)

@@ -23,14 +23,16 @@ async def counted(
 ) -> None:
     """Handles one request of a tenant, if it may do that much in this minute."""
     refusal = None
+    now = time.monotonic()
     try:
-        if meters.requests is not None and not meters.requests.take(1, time.monotonic()):
+        if meters.requests is not None and not meters.requests.take(1, now):
             await _draw(meters.requests, 1, "requests")
+            now = time.monotonic()
         if meters.payload is not None:
             receive = await _with_counted_body(meters.payload, scope, receive)
     except (RefusalError, StoreUnavailableError, StoreDataError) as error:
         refusal = refusal_of(error)
-    headers = meters.headers(time.monotonic())
+    headers = meters.headers(now)
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
