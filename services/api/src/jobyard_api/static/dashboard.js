@@ -20,7 +20,8 @@ function element(name, attributes = {}, ...children) {
 
 const cell = (content, kind = "") => element("td", { class: kind }, content);
 const named = (text, kind = "") => element("td", { class: kind, title: text }, text);
-const number = (value) => cell(value.toLocaleString("en"), value ? "n" : "n zero");
+// A tenant's key is not told what all tenants share: such a number is null.
+const number = (value) => cell(value === null ? "–" : value.toLocaleString("en"), value ? "n" : "n zero");
 const state = (name) => element("span", { class: `state ${name}` }, name);
 
 function fill(id, rows, columns, nothing) {
@@ -34,12 +35,6 @@ async function read(path) {
   if (reply.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
   if (!reply.ok) throw new Error(body.detail || reply.statusText);
   return body;
-}
-
-// Workers belong to no tenant: its keys are told so, and the page does without.
-async function readWorkers() {
-  const reply = await fetch("/rq/workers/json", { headers: { Accept: "application/json" } });
-  return reply.status === 403 ? null : reply.ok ? reply.json() : { workers: [] };
 }
 
 function ago(moment) {
@@ -64,7 +59,8 @@ function took(job) {
 
 function showFigures(queues) {
   const sum = (name) => queues.reduce((total, queue) => total + queue[name], 0);
-  at("figures").replaceChildren(...FIGURES.map((name) =>
+  const known = FIGURES.filter((name) => queues.every((queue) => queue[name] !== null));
+  at("figures").replaceChildren(...known.map((name) =>
     element("div", { class: `figure ${name}` },
       element("b", {}, sum(name).toLocaleString("en")), element("span", {}, name))));
 }
@@ -125,8 +121,9 @@ async function showJob(id) {
   try {
     const job = await read(`/v1/jobs/${encodeURIComponent(id)}`);
     at("job-title").textContent = job.task || job.id;
-    const error = job.error && (job.error.traceback || `${job.error.type}: ${job.error.message}`);
-    at("job-body").replaceChildren(facts(job), ...block("Payload", job.payload),
+    const error = job.error && (job.error.traceback || [job.error.type, job.error.message].filter(Boolean).join(": "));
+    const note = job.withheld ? [element("p", {}, "Your key does not show payloads (payloads:read).")] : [];
+    at("job-body").replaceChildren(facts(job), ...note, ...block("Payload", job.payload),
       ...block("Result", job.result), ...block("Progress", job.progress), ...block("Error", error));
   } catch (problem) {
     at("job-body").replaceChildren(element("p", {}, problem.message));
@@ -145,12 +142,11 @@ async function refresh() {
   const asked = new URLSearchParams({ state: view.state, queue_name: view.queue, page: view.page });
   try {
     const [queues, workers, jobs] = await Promise.all(
-      [read("/rq/queues/json"), readWorkers(), read(`/rq/jobs/json?${asked}`)]);
+      [read("/rq/queues/json"), read("/rq/workers/json"), read(`/rq/jobs/json?${asked}`)]);
     if (turn !== newest) return;
     showFigures(queues.queues);
     showQueues(queues.queues);
-    if (workers) showWorkers(workers.workers);
-    else at("workers").closest(".card").hidden = true;
+    showWorkers(workers.workers);
     showJobs(jobs);
     at("pulse").className = "";
     at("pulse").textContent = "live";
