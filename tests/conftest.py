@@ -177,6 +177,7 @@ def service_environment(url: str, ledger: Ledger) -> dict[str, str]:
         "JOBYARD_REDIS_URL": url,
         "JOBYARD_TASK_MODULES": TASK_MODULE,
         "JOBYARD_METRICS_PORT": "0",
+        "JOBYARD_API_DRAIN_SECONDS": "0",
         "JOBYARD_LOG_LEVEL": "debug",
         LEDGER_VARIABLE: str(ledger.path),
     }

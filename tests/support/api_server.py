@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import uvicorn
 
 from jobyard_api.application import create_app
 from jobyard_api.main import bind
+from jobyard_api.serving import Server
 from jobyard_api.settings import ApiSettings
 from support.documented import check_documented
 from support.waiting import wait_for
@@ -31,8 +31,7 @@ def running_api(url: str, **overrides: object) -> Iterator[str]:
     chosen = {"any_queue": True, **overrides}
     settings = ApiSettings.load(_env_file=None, redis_url=url, api_port=0, **chosen)
     listener = bind(settings)
-    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, lifespan="on")
-    server = uvicorn.Server(config)
+    server = Server(create_app(settings), settings)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

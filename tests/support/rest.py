@@ -21,7 +21,9 @@ class Rest:
 
     def __init__(self, services: Services, **env: object) -> None:
         self.port = free_port()
-        self.service = services.start("jobyard-api", JOBYARD_API_PORT=self.port, **env)
+        self._services = services
+        self._env = {"JOBYARD_API_PORT": self.port, **env}
+        self.service = services.start("jobyard-api", **self._env)
         hooks: Any = {"response": [check_documented]}
         url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=url, timeout=30, event_hooks=hooks)
@@ -32,6 +34,10 @@ class Rest:
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
+
+    def restart(self) -> None:
+        """Starts it again, on its port, after it has ended."""
+        self.service = self._services.start("jobyard-api", **self._env)
 
     def status(self, path: str) -> int:
         """Status of a GET; 0 when nobody answers."""

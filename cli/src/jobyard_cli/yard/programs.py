@@ -86,4 +86,6 @@ def _environment(settings: UpSettings) -> dict[str, str]:
         "JOBYARD_METRICS_PORT": "0",  # several processes cannot share one; the log names theirs
         "PYTHONUNBUFFERED": "1",
     }
-    return {"JOBYARD_LOG_FORMAT": "console", **os.environ, **given}
+    # One API, nothing that balances: nobody would notice that it drains.
+    usual = {"JOBYARD_LOG_FORMAT": "console", "JOBYARD_API_DRAIN_SECONDS": "0"}
+    return {**usual, **os.environ, **given}

@@ -20,6 +20,7 @@ from jobyard_api.catalogue import Catalogue
 from jobyard_api.middleware.traffic import Traffic
 from jobyard_api.openapi import SUMMARY, document
 from jobyard_api.routes import classic
+from jobyard_api.serving.drain import Drain
 from jobyard_api.yard import Yard
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Jobyard has its own
         lifespan=lifespan,
     )
+    app.state.drain = Drain()
     app.state.bounds = Bounds(settings.max_json_depth, settings.max_json_values)
     app.state.access = access
     middleware.install(app, settings, access, traffic or Traffic())

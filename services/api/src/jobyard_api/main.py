@@ -11,7 +11,6 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-import uvicorn
 from typing_extensions import override
 
 from jobyard.connection import connect_async, describe
@@ -23,6 +22,7 @@ from jobyard_api import __version__
 from jobyard_api.access.mode import refuse_to_stand_open
 from jobyard_api.application import create_app
 from jobyard_api.middleware.traffic import Traffic
+from jobyard_api.serving import Server
 from jobyard_api.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -78,25 +78,18 @@ def serve(settings: ApiSettings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT; requests under way are finished."""
     configure_logging("api", settings)
     _hush_server()
-    _end_well_on_signals()
     traffic = Traffic()
-    config = uvicorn.Config(
-        create_app(settings, traffic),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-        lifespan="on",
-    )
+    server = _Server(create_app(settings, traffic), settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     host, port = listener.getsockname()[:2]
     with metrics_served(settings.metrics_host, settings.metrics_port, traffic.sources):
         _log.info("api.started", url=f"http://{host}:{port}", store=describe(settings.redis_url))
-        _Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     _log.info("api.stopped")
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """The server; what it has made by the time it is ready stays for good."""
 
     @override
@@ -125,12 +118,6 @@ def _with_news_as_debug(record: logging.LogRecord) -> bool:
     if record.levelno == logging.INFO:
         record.levelno = logging.DEBUG
     return True
-
-
-def _end_well_on_signals() -> None:
-    """The server raises the signal that stopped it once more at its end; by then all is done."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
 
 
 def _parser() -> argparse.ArgumentParser:

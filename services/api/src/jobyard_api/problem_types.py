@@ -14,6 +14,9 @@ class Code(StrEnum):
 
     MALFORMED_JSON = "malformed-json"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    URL_TOO_LONG = "url-too-long"
+    HEADERS_TOO_LARGE = "headers-too-large"
+    REQUEST_TIMEOUT = "request-timeout"
     BODY_TOO_LARGE = "body-too-large"
     PAYLOAD_TOO_LARGE = "payload-too-large"
     UNSAFE_JSON = "unsafe-json"
@@ -43,6 +46,7 @@ class Code(StrEnum):
     QUOTA_EXHAUSTED = "quota-exhausted"
     JOB_ENDED = "job-ended"
     STORE_UNAVAILABLE = "store-unavailable"
+    SHUTTING_DOWN = "shutting-down"
     STORE_DATA = "store-data"
     INTERNAL_ERROR = "internal-error"
     BAD_REQUEST = "bad-request"
@@ -212,6 +216,16 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "Nothing is left to cancel.",
         ),
         ProblemType(
+            Code.REQUEST_TIMEOUT,
+            408,
+            "The request came too slowly",
+            "The request did not arrive whole within `JOBYARD_API_RECEIVE_SECONDS` (30 s unless "
+            "set), head and body together. Nothing was stored, and the connection was closed.",
+            "Send the request again, at once and whole. When the network is slow, ask the operator "
+            "for a longer time.",
+            retryable=True,
+        ),
+        ProblemType(
             Code.UNIQUE_CONFLICT,
             409,
             "Another job has this unique key",
@@ -237,6 +251,13 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "`JOBYARD_MAX_PAYLOAD_BYTES` allows (4 MiB unless set); the member `limit` says how "
             "many it allows. Nothing was stored.",
             "Put large data elsewhere and send a reference to it.",
+        ),
+        ProblemType(
+            Code.URL_TOO_LONG,
+            414,
+            "The URL is too long",
+            "The URL has more than 8 192 bytes.",
+            "Shorten it. What is meant for the body does not belong into the URL.",
         ),
         ProblemType(
             Code.UNSUPPORTED_MEDIA_TYPE,
@@ -336,6 +357,15 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             retryable=True,
         ),
         ProblemType(
+            Code.HEADERS_TOO_LARGE,
+            431,
+            "The headers are too large",
+            "The head of the request has more bytes than `JOBYARD_MAX_HEAD_BYTES` allows (32 KiB "
+            "unless set), or more than 100 headers.",
+            "Send fewer or shorter headers. Cookies of other applications on the same host are the "
+            "usual cause.",
+        ),
+        ProblemType(
             Code.INTERNAL_ERROR,
             500,
             "The API failed",
@@ -360,6 +390,15 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "reached it.",
             "Wait as long as the `Retry-After` header says and send the request again, with an "
             "`Idempotency-Key` so that it creates one job only.",
+            retryable=True,
+        ),
+        ProblemType(
+            Code.SHUTTING_DOWN,
+            503,
+            "This process is about to stop",
+            "`GET /readyz` says so when the process was told to stop: a load balancer sends "
+            "requests elsewhere from now on. Those that still come are served.",
+            "Send requests to another process.",
             retryable=True,
         ),
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from jobyard.retry import MAX_DELAY_SECONDS, MAX_RETRIES
-from jobyard.settings import MetricsSettings, env, metrics_port_field
+from jobyard.settings import MetricsSettings, Names, env, metrics_port_field
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 
 
 class ApiSettings(MetricsSettings):
@@ -53,8 +57,39 @@ class ApiSettings(MetricsSettings):
         validation_alias=env("JOBYARD_ANY_QUEUE"),
         description="take jobs for queues that nobody has declared",
     )
+    max_head_bytes: int = Field(
+        32_768,
+        ge=1_024,
+        le=1_048_576,
+        validation_alias=env("JOBYARD_MAX_HEAD_BYTES"),
+        description="largest head of a request: its URL and headers",
+    )
+    receive_seconds: float = Field(
+        30.0,
+        ge=1.0,
+        validation_alias=env("JOBYARD_API_RECEIVE_SECONDS"),
+        description="how long a request may take to arrive, head and body",
+    )
+    send_seconds: float = Field(
+        30.0,
+        ge=1.0,
+        validation_alias=env("JOBYARD_API_SEND_SECONDS"),
+        description="how long a client may leave an answer unread",
+    )
+    keep_alive_seconds: int = Field(
+        75,
+        ge=1,
+        validation_alias=env("JOBYARD_API_KEEP_ALIVE_SECONDS"),
+        description="how long an idle connection is kept; longer than a load balancer keeps it",
+    )
+    drain_seconds: float = Field(
+        5.0,
+        ge=0.0,
+        validation_alias=env("JOBYARD_API_DRAIN_SECONDS"),
+        description="how long requests are still taken after SIGTERM, while /readyz says 503",
+    )
     shutdown_seconds: int = Field(
-        25,
+        20,
         ge=1,
         validation_alias=env("JOBYARD_API_SHUTDOWN_SECONDS"),
         description="how long requests under way may take at the end",
@@ -78,6 +113,16 @@ class ApiSettings(MetricsSettings):
         le=MAX_DELAY_SECONDS,
         validation_alias=env("JOBYARD_MAX_RETRY_DELAY_SECONDS"),
         description="longest delay between retries that a request may ask for",
+    )
+    trusted_proxies: Names = Field(
+        (),
+        validation_alias=env("JOBYARD_TRUSTED_PROXIES"),
+        description="comma list of addresses and networks whose X-Forwarded-* headers count",
+    )
+    cors_origins: Names = Field(
+        (),
+        validation_alias=env("JOBYARD_CORS_ORIGINS"),
+        description="comma list of origins whose pages may read answers, as in https://a.example",
     )
     # A client waits for the answer: the API gives up sooner, and counts this for a whole call.
     redis_timeout_seconds: float = Field(
@@ -121,4 +166,24 @@ class ApiSettings(MetricsSettings):
         given = info.data.get("bootstrap_key") or info.data.get("bootstrap_key_file")
         if value == "open" and given:
             raise ValueError("a bootstrap key is set too, which nobody would be asked for")
+        return value
+
+    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(each)) for each in value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not _ORIGIN.fullmatch(each):
+                raise ValueError(f"{each!r} is no origin: write scheme://host[:port], lower case")
         return value

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
+from jobyard_api.serving.broken_off import BROKEN_OFF
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +32,8 @@ class BodyLimit:
             if announced > self.max_bytes:
                 raise self._too_large()
             message = await receive()
+            if BROKEN_OFF in scope:
+                raise scope[BROKEN_OFF]
             seen += len(message.get("body", b""))
             if seen > self.max_bytes:
                 raise self._too_large()
