@@ -328,11 +328,24 @@ def test_an_unknown_path_is_a_problem(api: httpx.Client) -> None:
     assert_problem(api.get("/static/nothing.js"), 404, "path-not-found")
 
 
-def test_an_unknown_method_is_a_problem_that_lists_the_others(api: httpx.Client) -> None:
-    reply = api.put("/v1/queues")
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/queues", {"GET", "HEAD"}),
+        ("/v1/jobs", {"GET", "HEAD", "POST"}),
+        ("/v1/jobs/batch", {"GET", "HEAD", "POST"}),
+        ("/v1/jobs/any/cancel", {"POST"}),
+        ("/static/icon.svg", {"GET", "HEAD"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "PROPFIND"])
+def test_an_unknown_method_is_a_problem_that_lists_the_others(
+    api: httpx.Client, path: str, method: str, allowed: set[str]
+) -> None:
+    reply = api.request(method, path)
 
     assert_problem(reply, 405, "method-not-allowed")
-    assert reply.headers["allow"] == "GET"
+    assert set(reply.headers["allow"].split(", ")) == allowed
 
 
 def test_the_type_of_a_problem_is_a_page(api: httpx.Client) -> None:

@@ -19,6 +19,8 @@ from support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fastapi import FastAPI
+
     from support.servers import StoreServer
 
 
@@ -29,9 +31,22 @@ def running_api(url: str, **overrides: object) -> Iterator[str]:
     It takes jobs for any queue unless it is told not to: most tests start no worker.
     """
     chosen = {"any_queue": True, **overrides}
-    settings = ApiSettings.load(_env_file=None, redis_url=url, api_port=0, **chosen)
-    listener = bind(settings)
-    server = Server(create_app(settings), settings)
+    settings = ApiSettings.load(_env_file=None, redis_url=url, **chosen)
+    with _serving(create_app(settings), settings) as base_url:
+        yield base_url
+
+
+@contextlib.contextmanager
+def served(app: FastAPI, **overrides: object) -> Iterator[str]:
+    """Runs another application on the API's server."""
+    with _serving(app, ApiSettings.load(_env_file=None, **overrides)) as base_url:
+        yield base_url
+
+
+@contextlib.contextmanager
+def _serving(app: FastAPI, settings: ApiSettings) -> Iterator[str]:
+    listener = bind(settings.model_copy(update={"api_port": 0}))
+    server = Server(app, settings)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

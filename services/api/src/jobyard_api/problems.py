@@ -20,7 +20,7 @@ from jobyard.errors import (
     UnknownTaskError,
 )
 from jobyard.observability.logging import get_logger
-from jobyard_api.allowed_methods import allow_header
+from jobyard_api.allow import methods_at
 from jobyard_api.problem_types import PROBLEM_TYPES, Code
 from jobyard_api.trace_context import trace_id_of
 
@@ -146,7 +146,7 @@ async def answer_to(request: Request, error: Exception) -> Response:
         raise error
     refusal = refusal_of(error)
     if refusal.code is Code.METHOD_NOT_ALLOWED:
-        refusal.headers = {"Allow": allow_header(request.app.routes, request.scope)}
+        refusal.headers = {"Allow": methods_at(request.app.routes, request.scope)}
     if refusal.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request.failed", code=str(refusal.code), reason=str(error))
     return refusal.response(request.scope)

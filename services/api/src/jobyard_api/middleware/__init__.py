@@ -1,7 +1,8 @@
 """What happens around every request: pure ASGI, outermost first.
 
-``envelope`` (id, headers, line, count, crash) → ``authentication`` (who sends it, and its quotas) →
-``body_limit`` → ``hot_lane`` → the application.
+``envelope`` (id, headers, line, count, crash) → ``cors`` (where origins are named) →
+``authentication`` (who sends it, and its quotas) → ``head_method`` → ``body_limit`` →
+``hot_lane`` → the application.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from jobyard_api.middleware.authentication import Authentication
 from jobyard_api.middleware.body_limit import BodyLimit
+from jobyard_api.middleware.cors import Cors
 from jobyard_api.middleware.envelope import Envelope
+from jobyard_api.middleware.head_method import HeadAsGet
 from jobyard_api.middleware.hot_lane import HotLane
 
 if TYPE_CHECKING:
@@ -25,5 +28,8 @@ def install(app: FastAPI, settings: ApiSettings, access: Access, traffic: Traffi
     """Adds all of them in their order (the framework puts the last one added outermost)."""
     app.add_middleware(HotLane)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Authentication, access=access)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(Envelope, traffic=traffic)

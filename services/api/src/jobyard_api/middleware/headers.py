@@ -23,7 +23,7 @@ _NOTHING = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
 
 
 def completed(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Headers:
-    """A response's headers with those of all; no CORS header, so other sites read nothing."""
+    """A response's headers with those of all; ``cors`` adds its own before."""
     found = [*headers, *_ALWAYS, (HEADER, request_id.encode())]
     for name, _ in found:
         if name == _POLICY:
