@@ -16,6 +16,7 @@ from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
 from jobyard_api.serving.broken_off import BROKEN_OFF
 from jobyard_api.serving.head import fault_of, is_larger
+from jobyard_api.serving.lingering import LingeringTransport
 from jobyard_api.serving.pace import Reader
 from jobyard_api.serving.refusal import refusal_of, response_of
 from jobyard_api.serving.upgrade import body_parser, has_body
@@ -79,7 +80,7 @@ class Connection(HttpToolsProtocol):
         # Who was answered before he sent the body he announced may send it or not (RFC 9110,
         # 10.1.1): the next bytes could be either, so no request follows on this connection.
         if self._drain.is_begun or self.expect_100_continue or self.parser.should_upgrade():
-            self.cycle.keep_alive = False
+            self._end_with_answer()
 
     @override
     def on_body(self, body: bytes) -> None:
@@ -140,11 +141,22 @@ class Connection(HttpToolsProtocol):
             self.transport.write(response_of(error))
             self.transport.write_eof()
             return
-        self.cycle.keep_alive = False
+        self._end_with_answer()
         if not self._is_in_head and self._is_awaited():
             scope: dict[str, Any] = self.cycle.scope  # type: ignore[assignment]  # a key of ours
             scope[BROKEN_OFF] = error
             self.cycle.message_event.set()
+
+    def _end_with_answer(self) -> None:
+        lingering: Any = LingeringTransport(self.transport, self._is_closed_early)
+        self.cycle.transport = lingering
+        self.cycle.keep_alive = False
+
+    def _is_closed_early(self) -> bool:
+        """Our half is to be closed; whether the client has not finished its own."""
+        self._is_refused = self._is_refused or not self._is_complete
+        self._since = self.loop.time()
+        return self._is_refused
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
