@@ -101,7 +101,7 @@ class AsyncStore:
         """``seconds``: for one call in all, with its wait for a connection and its repeat."""
         self.client = client
         self.keys = keys
-        self._seconds = seconds
+        self.seconds = seconds
         self._free = asyncio.Semaphore(MAX_CALLS)
         self._lines = AsyncLines(client)
 
@@ -127,12 +127,12 @@ class AsyncStore:
     async def _bounded(self) -> AsyncIterator[None]:
         """A call that is given up closes its connection."""
         try:
-            async with asyncio.timeout(self._seconds), self._free:
+            async with asyncio.timeout(self.seconds), self._free:
                 yield
         except exceptions.RedisError as error:
             raise translate(error) from error
         except TimeoutError:
-            message = f"The store did not answer within {self._seconds:g} s"
+            message = f"The store did not answer within {self.seconds:g} s"
             raise StoreUnavailableError(message) from None
 
 

@@ -108,10 +108,7 @@ class AsyncLines:
         return await pool.get_connection()
 
     async def _ask(self, line: Any, call: Call[Any], arguments: list[Any]) -> Any:
-        if _is_elsewhere(line, self._pool):
-            await line.disconnect(nowait=True)
-        if not line.is_connected:
-            await line.connect()
+        await reach_async(line, self._pool)
         script = call.script
         try:
             await line.send_packed_command([_pack("EVALSHA", script.sha, arguments)])
@@ -127,10 +124,18 @@ def reach(line: Any, pool: Any) -> None:
     Raises:
         redis.ConnectionError: It cannot be reached, or Sentinel knows of none.
     """
-    if _is_elsewhere(line, pool):
+    if is_elsewhere(line, pool):
         line.disconnect()
     if socket_of(line) is None:
         line.connect()
+
+
+async def reach_async(line: Any, pool: Any) -> None:
+    """As ``reach``, for a connection of an asynchronous client."""
+    if is_elsewhere(line, pool):
+        await line.disconnect(nowait=True)
+    if not line.is_connected:
+        await line.connect()
 
 
 def is_of_no_primary(error: exceptions.ResponseError) -> bool:
@@ -144,7 +149,7 @@ def code_of(error: exceptions.RedisError) -> str:
     return code or str(error).partition(" ")[0]
 
 
-def _is_elsewhere(line: Any, pool: Any) -> bool:
+def is_elsewhere(line: Any, pool: Any) -> bool:
     """Whether Sentinel has named another primary since, to some other connection of the pool.
 
     A server that was demoted goes on answering what only reads.

@@ -19,6 +19,7 @@ from jobyard.retry import RetryPolicy
 from jobyard.states import RQStatus, rq_status, state_of
 from jobyard.store import apart
 from jobyard.store.data import JobData, decode_data
+from jobyard.store.events import About, Watched, place_of
 from jobyard.store.records import (
     DEFAULT_FAILURE_TTL_SECONDS,
     DEFAULT_RESULT_TTL_SECONDS,
@@ -187,6 +188,30 @@ def job(
         retry=_object(fields.get(b"retry")),
         history=history,
     )
+
+
+def watched(reply: list[Any]) -> Watched:
+    """What ``watch.lua`` says of a job."""
+    now_ms, queue, status, attempts, cancel, expired, task, progress, place = reply
+    return Watched(
+        now_ms=now_ms,
+        queue=queue.decode(errors="replace"),
+        state=state_of(
+            rq_status(status.decode(errors="replace")) or RQStatus.CREATED,
+            attempts=_whole(attempts) or 0,
+            cancel=cancel == b"1",
+            expired=bool(expired),
+        ),
+        task=task.decode(errors="replace"),
+        progress=_json(progress),
+        place=place_of(place),
+    )
+
+
+def about(row: list[bytes]) -> About:
+    """One job of ``about.lua``."""
+    task, tenant, tags = row
+    return About(task.decode(errors="replace"), tenant.decode(errors="replace"), _texts(tags))
 
 
 def counts(flat: list[Any]) -> Iterator[tuple[str, int]]:
