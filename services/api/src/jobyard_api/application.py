@@ -17,6 +17,8 @@ from jobyard_api.access import Access
 from jobyard_api.admission import Admission
 from jobyard_api.body import Bounds
 from jobyard_api.catalogue import Catalogue
+from jobyard_api.events.hub import Hub
+from jobyard_api.events.streams import Streams
 from jobyard_api.middleware.traffic import Traffic
 from jobyard_api.openapi import SUMMARY, document
 from jobyard_api.routes import classic
@@ -73,16 +75,25 @@ async def running_yard(settings: ApiSettings, access: Access) -> AsyncIterator[Y
     queues = None if settings.any_queue else classic.QUEUES
     catalogue = Catalogue(store, built_in_tasks(settings), queues)
     refresher = asyncio.create_task(catalogue.keep_fresh())
+    hub = Hub(store)
+    streams = Streams(
+        hub,
+        store,
+        heartbeat_seconds=settings.events_heartbeat_seconds,
+        lifetime_seconds=settings.events_lifetime_seconds,
+    )
     try:
         async with access.running(store):
             yield Yard(
                 store,
                 catalogue,
                 Admission.of(settings),
+                streams,
                 max_payload_bytes=settings.max_payload_bytes,
                 large_bytes=settings.large_bytes,
             )
     finally:
+        await hub.close()
         refresher.cancel()
         await asyncio.gather(refresher, return_exceptions=True)
         await store.close()

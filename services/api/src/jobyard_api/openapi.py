@@ -31,6 +31,7 @@ The form of a submission depends on its `task`: choose an example to get the one
 
 _TAGS = [
     {"name": "jobs", "description": "Submit, read, list and cancel jobs"},
+    {"name": "events", "description": "Follow what happens, as server-sent events"},
     {"name": "tasks", "description": "What can be run, with the schema of each payload"},
     {"name": "queues", "description": "How much waits, runs and has ended"},
     {"name": "workers", "description": "Who works"},

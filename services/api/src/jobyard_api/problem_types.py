@@ -45,6 +45,8 @@ class Code(StrEnum):
     TENANT_NOT_FOUND = "tenant-not-found"
     QUOTA_EXHAUSTED = "quota-exhausted"
     JOB_ENDED = "job-ended"
+    JOB_RUNNING = "job-running"
+    JOB_WAITING = "job-waiting"
     STORE_UNAVAILABLE = "store-unavailable"
     SHUTTING_DOWN = "shutting-down"
     STORE_DATA = "store-data"
@@ -212,8 +214,26 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             Code.JOB_ENDED,
             409,
             "The job has ended",
-            "A job that has ended cannot be cancelled. The member `state` says how it ended.",
-            "Nothing is left to cancel.",
+            "A job that has ended cannot be cancelled or get another time. Only one that failed or "
+            "was cancelled, and is not past its `expires_at`, can be queued anew. The member "
+            "`state` says how it ended.",
+            "Submit a new job where the work is to be done again.",
+        ),
+        ProblemType(
+            Code.JOB_RUNNING,
+            409,
+            "The job is running",
+            "A job that runs can be cancelled, but not deleted, queued anew or given another time. "
+            "The member `state` is `running` or `canceling`.",
+            "Cancel the job, or wait for its end: `GET /v1/jobs/{id}/result?wait=30s`.",
+        ),
+        ProblemType(
+            Code.JOB_WAITING,
+            409,
+            "The job waits",
+            "A job that waits will run anyway: it cannot be queued anew. One that waits for other "
+            "jobs (`blocked`) has no time that could be changed.",
+            "Give it another time with `reschedule` to have it run sooner.",
         ),
         ProblemType(
             Code.REQUEST_TIMEOUT,

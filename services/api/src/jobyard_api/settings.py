@@ -124,6 +124,18 @@ class ApiSettings(MetricsSettings):
         validation_alias=env("JOBYARD_CORS_ORIGINS"),
         description="comma list of origins whose pages may read answers, as in https://a.example",
     )
+    events_heartbeat_seconds: float = Field(
+        15.0,
+        gt=0,
+        validation_alias=env("JOBYARD_EVENTS_HEARTBEAT_SECONDS"),
+        description="how long a stream of events stays silent",
+    )
+    events_lifetime_seconds: float = Field(
+        900.0,
+        gt=0,
+        validation_alias=env("JOBYARD_EVENTS_LIFETIME_SECONDS"),
+        description="how long a stream of events lasts; its client goes on in a new one",
+    )
     # A client waits for the answer: the API gives up sooner, and counts this for a whole call.
     redis_timeout_seconds: float = Field(
         1.0,

@@ -6,15 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobyard.errors import StoreDataError, StoreUnavailableError
 from jobyard.lanes import base_of
 from jobyard.orders import Order, check_size, submission_of
 from jobyard.queues import JOB_ID_PATTERN
-from jobyard.states import State
+from jobyard.states import TERMINAL, State
 from jobyard.store import calls
 from jobyard.store.records import CancelOutcome, SubmitStatus
 from jobyard_api.admission import Admission, refusal_of_outcome
 from jobyard_api.answers import text_of, text_of_submission
+from jobyard_api.following import Following
 from jobyard_api.listing import Filter, Listing, list_jobs
+from jobyard_api.moves import Moves
 from jobyard_api.oversight import Oversight
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
         UnreadablePage,
     )
     from jobyard_api.catalogue import Catalogue
+    from jobyard_api.events.streams import Streams
 
 _JOB_ID = re.compile(JOB_ID_PATTERN.rstrip("$") + r"\Z")
 
@@ -63,6 +67,7 @@ class Yard:
         store: AsyncStore,
         catalogue: Catalogue,
         admission: Admission,
+        streams: Streams,
         *,
         max_payload_bytes: int,
         large_bytes: int,
@@ -71,6 +76,8 @@ class Yard:
         self.catalogue = catalogue
         self.admission = admission
         self.oversight = Oversight(store)
+        self.following = Following(self.job, streams)
+        self.moves = Moves(store, self.job)
         self._store = store
         self._max_payload_bytes = max_payload_bytes
         self._large_bytes = large_bytes
@@ -166,6 +173,21 @@ class Yard:
         if outcome is CancelOutcome.ENDED:
             raise _ended(record.state)
         return record
+
+    async def outcome(
+        self, placed: Placed, owner: str | None, seconds: float
+    ) -> tuple[Placed, float | None]:
+        """A stored job with its outcome, and ``seconds``, if it ends within these; else as it was.
+
+        It is stored, so nothing that goes wrong from here on is the request's.
+        """
+        try:
+            record = await self.following.ended(placed.id, owner, seconds)
+        except (RefusalError, StoreUnavailableError, StoreDataError):
+            return placed, None
+        if record.state not in TERMINAL:
+            return placed, None
+        return Placed(placed.id, text_of(record), placed.replayed), seconds
 
     async def list_jobs(self, wanted: Filter, before: Cursor | None, limit: int) -> Listing:
         """One page of jobs, newest first."""

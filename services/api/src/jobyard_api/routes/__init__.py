@@ -9,10 +9,13 @@ from jobyard_api.routes import (
     audit_events,
     dashboard,
     documentation,
+    events,
     health,
     jobs,
+    moves,
     queues,
     quotas,
+    results,
     sign_in,
     tasks,
     unreadable,
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 _MODULES = (
     jobs,
+    moves,
+    results,
+    events,
     tasks,
     queues,
     workers,

@@ -19,6 +19,7 @@ from jobyard_api.principal import Scope
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
+from jobyard_api.waits import Prefer, preferred
 from jobyard_api.withholding import result_shown, seen_by, shown, text_shown
 
 if TYPE_CHECKING:
@@ -67,11 +68,16 @@ async def submit_job(
     yard: TheYard,
     principal: ThePrincipal,
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Submit a job. 201 means that it is stored."""
     owner = principal.tenant
     order = request.order(once(owner, "jobs", idempotency_key, request))
-    return created(await yard.place(order, owner), principal)
+    placed = await yard.place(order, owner)
+    if not (seconds := preferred(prefer)):
+        return created(placed, principal)
+    placed, waited = await yard.outcome(placed, owner, seconds)
+    return created(placed, principal, waited)
 
 
 @router.post(
@@ -148,9 +154,14 @@ async def cancel_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> R
     return answer(shown(job_of(await yard.cancel(job_id, principal.tenant)), principal))
 
 
-def created(placed: Placed, principal: Principal) -> Response:
-    """201 for a new job, 200 for one that was there before and stands for it."""
+def created(placed: Placed, principal: Principal, waited: float | None = None) -> Response:
+    """201 for a new job, 200 for one that was there before and stands for it.
+
+    ``waited``: for how many seconds at most its end was waited for, which came in time.
+    """
     headers = {"Location": f"/v1/jobs/{placed.id}"}
+    if waited is not None:
+        headers["Preference-Applied"] = f"wait={waited:.0f}"
     text = text_shown(placed.text, principal)
     if placed.replayed:
         return JsonText(text, HTTPStatus.OK, {**headers, "Idempotent-Replayed": "true"})
