@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 
-TAKES_WORK_IN = {"submit", "submit large", "fire", "publish", "progress", "retry"}
+TAKES_WORK_IN = {
+    *("submit", "submit large", "submit together", "submit replacing"),
+    *("fire", "publish", "progress", "retry", "key create", "session open"),
+}
 
 
 def settings_for(url: str, **overrides: Any) -> Settings:
