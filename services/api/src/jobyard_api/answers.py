@@ -82,9 +82,8 @@ def text_of_submission(submission: records.Submission, state: State) -> bytes:
     we made ourselves is validated.
     """
     now = datetime.now(UTC)
-    without_payload = to_json(
+    own = to_json(
         {
-            **NEW_JOB,
             "id": submission.id,
             "task": submission.task,
             "queue": base_of(submission.queue),
@@ -98,7 +97,15 @@ def text_of_submission(submission: records.Submission, state: State) -> bytes:
             "expires_at": _rfc3339(submission.expires_at),
         }
     )
-    return b'%s,"payload":%s}' % (without_payload[:-1], submission.payload)
+    return b'%s,"payload":%s,%s' % (own[:-1], submission.payload, _OF_ALL_NEW_JOBS)
+
+
+_OF_EACH_NEW_JOB = (
+    "id", "task", "queue", "state", "tags", "created_at", "scheduled_for", "expires_at",
+)  # fmt: skip
+_OF_ALL_NEW_JOBS = to_json(
+    {name: value for name, value in NEW_JOB.items() if name not in _OF_EACH_NEW_JOB}
+)[1:]
 
 
 def attempt_of(record: records.Attempt) -> Attempt:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jobyard.errors import StoreDataError, StoreUnavailableError
 
@@ -21,16 +20,12 @@ LIMIT_BYTES = 4 * 1024 * 1024
 """Payloads in one call, unless one request alone has more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Submissions of one request; they go in the same call."""
+class _Group(NamedTuple):
+    """Submissions of one request; they go in the same call. ``size`` is that of their payloads."""
 
     submissions: Sequence[Submission]
+    size: int
     outcome: asyncio.Future[list[Submitted]]
-
-    @property
-    def size(self) -> int:
-        return sum(len(one.payload) for one in self.submissions)
 
 
 class Submitter:
@@ -50,7 +45,8 @@ class Submitter:
         """
         if len(submissions) > LIMIT:
             raise ValueError(f"{len(submissions)} submissions in one group: at most {LIMIT}")
-        group = _Group(submissions, asyncio.get_running_loop().create_future())
+        size = sum([len(one.payload) for one in submissions])
+        group = _Group(submissions, size, asyncio.get_running_loop().create_future())
         self._waiting.append(group)
         if self._flight is None:
             self._flight = asyncio.create_task(self._fly())

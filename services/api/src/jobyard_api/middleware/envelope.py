@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jobyard.observability.logging import get_logger, log_context
 from jobyard_api.middleware.access_log import AccessLog, route_of
 from jobyard_api.middleware.headers import completed
-from jobyard_api.middleware.request_id import request_id_for
+from jobyard_api.middleware.request_id import RequestIds
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
 
@@ -30,6 +30,7 @@ class Envelope:
         self.app = app
         self._traffic = traffic
         self._access_log = AccessLog()
+        self._request_ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -37,7 +38,7 @@ class Envelope:
             await self._handle_other(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = request_id_for(scope)
+        request_id = self._request_ids.of(scope)
         # A copy: the server gives all requests of a connection the same mapping.
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         log_context.set({"request_id": request_id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jobyard.ids import new_id
+from jobyard.ids import Nonces
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -14,10 +14,16 @@ HEADER = b"x-request-id"
 _SOUND = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
 
-def request_id_for(scope: Scope) -> str:
-    """The id of this request, from now on."""
-    for name, value in scope["headers"]:
-        if name == HEADER and _SOUND.match(value):
-            text: str = value.decode()
-            return text
-    return new_id()
+class RequestIds:
+    """Names the requests of one process."""
+
+    def __init__(self) -> None:
+        self._own = Nonces()
+
+    def of(self, scope: Scope) -> str:
+        """The id of this request, from now on."""
+        for name, value in scope["headers"]:
+            if name == HEADER and _SOUND.match(value):
+                text: str = value.decode()
+                return text
+        return self._own.next()
