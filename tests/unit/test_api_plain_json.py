@@ -57,6 +57,8 @@ def exactly(value: Any) -> str:
 @example(b'{"a:": 1, "a:": "\\u003a"}')
 @example(b'{"a": 1e999}')
 @example(b"[[[[[1]]]]]")
+@example(b"[[[[[]]]], [[]]]")
+@example(b"[[[[]]], [], {}, [[]]]")
 @example(b"\xef\xbb\xbf{}")
 @example(b'"\xed\xa0\x80"')
 def test_what_it_reads_the_strict_reader_reads_just_so(body: bytes) -> None:
@@ -74,6 +76,7 @@ def test_what_it_reads_the_strict_reader_reads_just_so(body: bytes) -> None:
         b'{"id": "0190b8a1-5e3c-7b0a-9d55-2f6c1f0a4e11", "n": 9007199254740993, "deep": [[{}]]}',
         '{"text": "é 😀 \\" \\n"}'.encode(),
         b"[]",
+        b'{"jobs": [%s]}' % b",".join([b'{"task": "add", "payload": {"a": 1}}'] * 9),
     ],
     ids=str,
 )

@@ -122,18 +122,9 @@ def parse(body: bytes, bounds: Bounds) -> Any:
         raise _unsafe([FieldError(pointer="", detail=_too_deep(bounds))]) from None
     except ValueError as error:
         raise RefusalError(Code.MALFORMED_JSON, f"The body is not JSON: {error}") from None
-    if reader.is_suspicious or may_exceed(body, bounds):
+    if reader.is_suspicious or _may_exceed(body, bounds):
         _inspect(value, bounds)
     return value
-
-
-def may_exceed(body: bytes, bounds: Bounds) -> bool:
-    """Whether a body may hold more than is allowed, or half of a surrogate pair.
-
-    Counts bytes only: most bodies are far below every bound and are not walked.
-    """
-    opened = body.count(b"[") + body.count(b"{")
-    return opened > bounds.depth or body.count(b",") + opened >= bounds.values or b"\\u" in body
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +181,12 @@ def _decode(body: bytes) -> str:
     except UnicodeDecodeError as error:
         detail = f"The body is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}."
         raise RefusalError(Code.MALFORMED_JSON, detail) from None
+
+
+def _may_exceed(body: bytes, bounds: Bounds) -> bool:
+    """Counts bytes only: most bodies are far below every bound and are not walked."""
+    opened = body.count(b"[") + body.count(b"{")
+    return opened > bounds.depth or body.count(b",") + opened >= bounds.values or b"\\u" in body
 
 
 def _inspect(value: Any, bounds: Bounds) -> None:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
 
-from jobyard_api.body import may_exceed
-
 if TYPE_CHECKING:
     from jobyard_api.body import Bounds
 
@@ -21,20 +19,43 @@ _LONG_NUMBER = b"0" * 19
 
 def read_plain(body: bytes, bounds: Bounds) -> Any:
     """The JSON value of a body; None when it is for ``body.parse`` to read, or to refuse."""
-    if may_exceed(body, bounds) or _LONG_NUMBER in body.translate(_DIGITS_AS_ZEROS):
+    opened = body.count(b"[") + body.count(b"{")
+    if (
+        body.count(b",") + opened >= bounds.values
+        or b"\\u" in body  # may be half of a surrogate pair
+        or _LONG_NUMBER in body.translate(_DIGITS_AS_ZEROS)
+    ):
         return None
     try:
         value = from_json(body)
     except ValueError:
         return None
+    if opened > bounds.depth and _is_deep(value, bounds.depth):
+        return None
     return value if _is_all_kept(body, to_json(value)) else None
+
+
+def _is_deep(value: Any, depth: int) -> bool:
+    """Whether there is a list or an object ``depth`` levels down, in which more may be."""
+    level = [value]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _NESTS
+        ]
+    return bool(level)
+
+
+_NESTS = (dict, list)
 
 
 def _is_all_kept(body: bytes, again: bytes) -> bool:
     """Compares a body with its value written again.
 
     A key that stands twice in an object is once in the value, so a colon is gone: as nothing is
-    escaped by its code, no other can have come in its place. What is no number is a word.
+    escaped by its code, no other can have come in its place. A number that is none is a word.
     """
     return (
         body.count(b":") == again.count(b":") and b"NaN" not in again and b"Infinity" not in again
