@@ -22,7 +22,7 @@ import socket
 import statistics
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ _SERVER = (
     "--no-access-log", "--no-server-header", "--log-level", "warning",
 )  # fmt: skip
 _BATCH_CONNECTIONS = 4
+_KEY = "bench-" + "k" * 32
+"""The settings bring it: a key of the store would be gone whenever that is emptied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.5, help="of one slice")
     parser.add_argument("--connections", type=int, default=48, help="that stay open")
     parser.add_argument("--rate", type=float, default=3000.0, help="for latency without rate")
-    parser.add_argument("--jobs", type=int, default=100, help="in one batch")
+    parser.add_argument("--jobs", type=int, default=1000, help="in one batch")
     parser.add_argument("--only", default="rate,latency,batch", help="comma list")
     return parser.parse_args()
 
@@ -89,9 +91,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _jobyard(lab: Lab, running: ExitStack) -> Endpoint:
-    rest = running.enter_context(Rest(lab.services))
+    rest = running.enter_context(Rest(lab.services, JOBYARD_BOOTSTRAP_KEY=_KEY))
     cores.measure(rest.service.pid)
-    return Endpoint(rest.service.pid, _submission(rest.port))
+    return Endpoint(rest.service.pid, _submission(rest.port, Authorization=f"Bearer {_KEY}"))
 
 
 def _comparison(lab: Lab, name: str) -> Endpoint:
@@ -107,8 +109,8 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _submission(port: int) -> Call:
-    return Call(port, "/v1/jobs", json.dumps(_ORDER).encode(), HTTPStatus.CREATED)
+def _submission(port: int, **headers: str) -> Call:
+    return Call(port, "/v1/jobs", json.dumps(_ORDER).encode(), HTTPStatus.CREATED, headers)
 
 
 # ---------------------------------------------------------------- the measurements
@@ -159,7 +161,7 @@ def _batch(lab: Lab, ours: Endpoint, arguments: argparse.Namespace) -> None:
     jobs = arguments.jobs
     print(f"\nbatches of {jobs}, flat out over {_BATCH_CONNECTIONS} connections", flush=True)
     body = json.dumps({"jobs": [_ORDER] * jobs}).encode()
-    call = Call(ours.call.port, "/v1/jobs/batch", body, HTTPStatus.MULTI_STATUS)
+    call = replace(ours.call, path="/v1/jobs/batch", body=body, status=HTTPStatus.MULTI_STATUS)
     batches = _flat_out(call, _BATCH_CONNECTIONS)
     participants = [
         Participant("Jobyard", ours.pid, lambda seconds: batches(seconds) * jobs),

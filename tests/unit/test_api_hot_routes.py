@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from jobyard_api.access import public
 from jobyard_api.application import create_app
 from jobyard_api.hot_routes import HotRoute, shortcuts_of
 from jobyard_api.settings import ApiSettings
@@ -60,7 +61,7 @@ def in_a_thread(thing: Thing) -> None: ...
 
 def app_with(route_class: type[APIRoute], endpoint: Any, **included: Any) -> FastAPI:
     inner, outer, app = APIRouter(route_class=route_class), APIRouter(prefix="/things"), FastAPI()
-    inner.post("/{key}" if endpoint is with_path else "/all")(endpoint)
+    inner.post("/{key}" if endpoint is with_path else "/all")(public(endpoint))
     outer.include_router(inner)
     app.include_router(outer, prefix="/v9", **included)
     return app

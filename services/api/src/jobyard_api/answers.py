@@ -101,7 +101,8 @@ def text_of_submission(submission: records.Submission, state: State) -> bytes:
 
 
 _OF_EACH_NEW_JOB = (
-    "id", "task", "queue", "state", "tags", "created_at", "scheduled_for", "expires_at",
+    "id", "task", "queue", "priority", "state", "tags", "unique_key", "tenant", "created_at",
+    "scheduled_for", "expires_at",
 )  # fmt: skip
 _OF_ALL_NEW_JOBS = to_json(
     {name: value for name, value in NEW_JOB.items() if name not in _OF_EACH_NEW_JOB}

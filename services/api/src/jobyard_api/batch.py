@@ -16,8 +16,9 @@ from jobyard.errors import (
     UnknownQueueError,
     UnknownTaskError,
 )
+from jobyard.store.records import SubmitStatus
 from jobyard_api.admission import withheld
-from jobyard_api.answers import json_text
+from jobyard_api.answers import json_text, text_of_submission
 from jobyard_api.idempotency import once_each
 from jobyard_api.models import JobRequest
 from jobyard_api.problem_types import Code
@@ -25,7 +26,7 @@ from jobyard_api.problems import RefusalError, field_errors, refusal_of
 from jobyard_api.submitter import LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Sequence
+    from collections.abc import Sequence
 
     from jobyard.store.records import Submission, Submitted
     from jobyard_api.models import BatchRequest
@@ -51,7 +52,12 @@ async def submit_batch(
         submitted = iter(await yard.commit_together(good))
     else:
         submitted = iter([withheld()] * len(good))
-    return list(await asyncio.gather(*_outcomes(yard, prepared, submitted)))
+    outcomes = [
+        _outcome(yard, one, one if isinstance(one, RefusalError) else next(submitted))
+        for one in prepared
+    ]
+    await asyncio.gather(*(one for one in outcomes if isinstance(one, asyncio.Task)))
+    return [one.result() if isinstance(one, asyncio.Task) else one for one in outcomes]
 
 
 async def _prepare(
@@ -92,22 +98,23 @@ async def _commit(yard: Yard, submissions: Sequence[Submission]) -> list[Submitt
     return outcomes
 
 
-def _outcomes(
-    yard: Yard,
-    prepared: Sequence[Submission | RefusalError],
-    submitted: Iterator[Submitted | RefusalError],
-) -> Iterator[Coroutine[Any, Any, bytes]]:
-    for one in prepared:
-        yield _outcome(yard, one, one if isinstance(one, RefusalError) else next(submitted))
-
-
-async def _outcome(
+def _outcome(
     yard: Yard, submission: Submission | RefusalError, reply: Submitted | RefusalError
-) -> bytes:
+) -> bytes | asyncio.Task[bytes]:
+    """At once, but for a job that may have been there before: it is read beside the others."""
     if isinstance(submission, RefusalError):
         return _refused(submission)
     if isinstance(reply, RefusalError):
         return _refused(reply)
+    if reply.status is SubmitStatus.CREATED:
+        return _CREATED % text_of_submission(submission, reply.state)
+    return asyncio.create_task(_stored(yard, submission, reply))
+
+
+_CREATED = b'{"status":201,"job":%s}'
+
+
+async def _stored(yard: Yard, submission: Submission, reply: Submitted) -> bytes:
     try:
         placed = await yard.placed(submission, reply)
     except RefusalError as refusal:
