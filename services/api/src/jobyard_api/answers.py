@@ -23,6 +23,7 @@ JSON = "application/json"
 
 NEW_JOB: dict[str, Any] = {
     **dict.fromkeys(Job.model_fields),
+    "priority": "normal",
     "omitted": [],
     "attempts": 0,
     "withheld": False,
