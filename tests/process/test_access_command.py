@@ -154,7 +154,7 @@ def test_an_api_that_others_reach_asks_for_keys_while_the_store_is_away(
         ),
         ({"JOBYARD_AUTH": "maybe"}, "JOBYARD_AUTH"),
     ],
-    ids=str,
+    ids=["short", "mistyped", "no file", "open with a key", "twice", "unknown"],
 )
 def test_a_wrong_setting_is_one_line_with_its_name_and_without_the_key(
     tmp_path: Path, env: dict[str, str], name: str

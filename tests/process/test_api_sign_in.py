@@ -182,7 +182,11 @@ def test_a_session_ends_with_its_key(server: StoreServer, browser: httpx.Client)
     wait_for(lambda: browser.get("/v1/jobs").status_code == 401, 10)
 
 
-@pytest.mark.parametrize("key", ["", "yd_wrong", "' or 1=1", new_api_key().text])
+@pytest.mark.parametrize(
+    "key",
+    ["", "yd_wrong", "' or 1=1", new_api_key().text],
+    ids=["empty", "mistyped", "odd", "unknown"],
+)
 def test_a_wrong_key_signs_nobody_in(browser: httpx.Client, key: str) -> None:
     refused = sign_in(browser, key, next="/docs")
 
