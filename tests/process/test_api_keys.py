@@ -269,3 +269,27 @@ def test_classic_routes_need_a_key_like_all_others(server: StoreServer) -> None:
         assert (await nobody.get("/send-email/a@example.com")).status_code == 401
 
     run(server, scenario)
+
+
+def test_a_stream_that_is_open_ends_with_its_key(server: StoreServer, guarded: str) -> None:
+    key = make_key(server)
+    headers = {"Authorization": f"Bearer {key.text}"}
+
+    with httpx.stream("GET", f"{guarded}/v1/events", headers=headers, timeout=60) as stream:
+        assert stream.status_code == 200
+        revoke(server, key.id)
+        stream.read()
+
+    assert get(guarded, key.text).status_code == 401
+
+
+def test_a_stream_of_nobody_ends_with_the_first_key(server: StoreServer) -> None:
+    with (
+        running_api(server.url) as url,
+        httpx.stream("GET", f"{url}/v1/events", timeout=60) as stream,
+    ):
+        assert stream.status_code == 200
+        make_key(server)
+        stream.read()
+
+        assert httpx.get(f"{url}/v1/jobs").status_code == 401

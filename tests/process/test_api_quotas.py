@@ -180,3 +180,18 @@ def test_the_public_of_the_classic_routes_has_quotas_too(server: StoreServer) ->
 
     assert replies == [200, 200, 429]
     assert probes == [200, 200, 200]
+
+
+def test_a_tenant_has_only_so_many_jobs_waiting(server: StoreServer, guarded: str) -> None:
+    set_quotas(server, "acme", waiting_jobs=2)
+    with (
+        client(guarded, make_key(server, "acme").text) as acme,
+        client(guarded, make_key(server, "other").text) as other,
+    ):
+        replies = [acme.post("/v1/jobs", json=JOB) for _ in range(3)]
+        others = other.post("/v1/jobs", json=JOB)
+
+    assert [reply.status_code for reply in replies] == [201, 201, 429]
+    assert replies[-1].json()["code"] == "too-many-waiting"
+    assert "retry-after" in replies[-1].headers
+    assert others.status_code == 201

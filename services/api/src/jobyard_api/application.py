@@ -82,12 +82,14 @@ async def running_yard(settings: ApiSettings, access: Access) -> AsyncIterator[Y
         heartbeat_seconds=settings.events_heartbeat_seconds,
         lifetime_seconds=settings.events_lifetime_seconds,
     )
+    admission = Admission.of(settings)
+    admission.waiting_limit_of = access.keyring.waiting_limit_of
     try:
         async with access.running(store):
             yield Yard(
                 store,
                 catalogue,
-                Admission.of(settings),
+                admission,
                 streams,
                 max_payload_bytes=settings.max_payload_bytes,
                 large_bytes=settings.large_bytes,

@@ -16,6 +16,8 @@ from jobyard_api.access.quotas import Meters
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.types import Scope
+
     from jobyard.store import AsyncStore
     from jobyard_api.settings import ApiSettings
 
@@ -41,6 +43,13 @@ class Access:
         self.keyring = Keyring(
             self._meters, bootstrap=bootstrap, may_stand_open=self.is_guarded_by_address
         )
+
+    async def until_refused(self, scope: Scope) -> None:
+        """Returns once the sender of a request that is still being answered may come no more."""
+        principal = scope["state"]["principal"]
+        if self.is_off or principal.is_public:
+            await asyncio.Event().wait()
+        await self.keyring.until_refused(principal)
 
     @contextlib.asynccontextmanager
     async def running(self, store: AsyncStore) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ time: a revoked key ends within ``STALE_SECONDS`` in every process, whatever hap
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import math
 import time
@@ -66,6 +67,7 @@ class Keyring:
         self._fresh_until = -math.inf
         self._failed_at = -math.inf
         self._asking: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
 
     def attach(self, store: AsyncStore) -> None:
         """Where keys are looked up from now on."""
@@ -160,6 +162,17 @@ class Keyring:
         """How many jobs of a tenant may wait, as it was when its key was looked up."""
         return self._waiting.get(tenant)
 
+    async def until_refused(self, principal: Principal) -> None:
+        """Returns once somebody who was admitted would be no more, for answers that go on."""
+        while True:
+            changed = self._changed
+            seconds = await self._valid_seconds(principal)
+            if seconds <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if seconds == math.inf else seconds):
+                    await changed.wait()
+
     async def keep_fresh(self) -> None:
         """Asks the store for ever whether somebody may do less, and says which keys were used."""
         while True:
@@ -203,7 +216,23 @@ class Keyring:
             self._state = state
             self._generation += 1
             self._known.clear()
+            self._changed.set()
+            self._changed = asyncio.Event()
         self._fresh_until = asked_at + STALE_SECONDS
+
+    async def _valid_seconds(self, principal: Principal) -> float:
+        """How long somebody is admitted as things are now; a store that is away is asked again."""
+        if principal.key_id == BOOTSTRAP:
+            return math.inf
+        try:
+            if not principal.key_id:
+                return math.inf if await self.is_open() else 0.0
+            known = await self._there.run(access_calls.read_key(principal.key_id))
+        except JobyardError:
+            return REFRESH_SECONDS
+        if known is None:
+            return 0.0
+        return math.inf if known.left_seconds is None else known.left_seconds
 
     async def _look_again(self) -> None:
         try:
