@@ -5,10 +5,11 @@ SYNCED := .venv/.synced
 UV := UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
 BENCHES := worker api latency sleepers hoarding store memory first_job
+SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test chaos lint types imports ci fix bench clean
+.PHONY: help install up test chaos lint types imports openapi ci fix bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -36,7 +37,13 @@ types: $(SYNCED) ## Check types
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
 	$(BIN)/lint-imports
 
-ci: lint types imports test ## Run everything that must be green
+openapi: ## Check the OpenAPI document against .spectral.yaml; needs npm (Node.js)
+	@if command -v npx >/dev/null; then \
+		npx --yes $(SPECTRAL) lint --quiet --fail-severity=warn docs/openapi.json; \
+	elif [ "$$CI" = true ]; then echo "npx is not installed (apt-get install npm)" >&2; exit 1; \
+	else echo "npx is not installed: docs/openapi.json is only checked by the tests" >&2; fi
+
+ci: lint types imports openapi test ## Run everything that must be green
 
 fix: $(SYNCED) ## Mend style and formatting where a tool can
 	$(BIN)/ruff check --fix .

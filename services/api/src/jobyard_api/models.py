@@ -166,10 +166,10 @@ class JobQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    queue: Name | None = None
-    state: list[State] = Field(default_factory=list)
-    task: Name | None = None
-    tag: Tag | None = None
+    queue: Name | None = Field(None, description="Jobs of this queue")
+    state: list[State] = Field(default_factory=list, description="Jobs in one of these states")
+    task: Name | None = Field(None, description="Jobs of this task")
+    tag: Tag | None = Field(None, description="Jobs with this tag")
     tenant: Name | None = Field(None, description="Operators only: whose jobs")
     created_after: Moment | None = Field(None, description="Submitted then or later (RFC 3339)")
     created_before: Moment | None = Field(None, description="Submitted before then (RFC 3339)")
