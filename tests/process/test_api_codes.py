@@ -46,6 +46,12 @@ def _other_body(api: httpx.Client) -> httpx.Response:
     return api.post("/v1/jobs", json={**ECHO, "payload": {"x": 1}}, headers=KEYED)
 
 
+def _other_of_a_kind(api: httpx.Client) -> httpx.Response:
+    job = {**ECHO, "unique": {"key": "k"}}
+    api.post("/v1/jobs", json=job)
+    return api.post("/v1/jobs", json=job)
+
+
 REQUESTS: dict[Code, Callable[[httpx.Client], httpx.Response]] = {
     Code.MALFORMED_JSON: refused("POST", "/v1/jobs", content=b"{", headers=JSON),
     Code.UNSUPPORTED_MEDIA_TYPE: refused("POST", "/v1/jobs", content=b"{}"),
@@ -56,6 +62,7 @@ REQUESTS: dict[Code, Callable[[httpx.Client], httpx.Response]] = {
     Code.UNKNOWN_TASK: posted({"task": "nope"}),
     Code.CLASSIC_UNKNOWN_TASK: posted({"task": "nope"}, "/submit-job"),
     Code.IDEMPOTENCY_CONFLICT: _other_body,
+    Code.UNIQUE_CONFLICT: _other_of_a_kind,
     Code.JOB_NOT_FOUND: refused("GET", "/v1/jobs/nope"),
     Code.TASK_NOT_FOUND: refused("GET", "/v1/tasks/nope"),
     Code.QUEUE_NOT_FOUND: refused("GET", "/v1/queues/nope"),
@@ -67,6 +74,7 @@ REQUESTS: dict[Code, Callable[[httpx.Client], httpx.Response]] = {
 """What an API that is in order answers with these codes."""
 
 ELSEWHERE = {
+    Code.QUEUE_FULL,
     Code.UNKNOWN_QUEUE,
     Code.PAYLOAD_TOO_LARGE,
     Code.STORE_UNAVAILABLE,
@@ -75,6 +83,9 @@ ELSEWHERE = {
     Code.BAD_REQUEST,
 }
 """Codes that need another API or store; each has a test of its own here."""
+
+WITH_KEYS = {Code.WITHHELD, Code.TOO_MANY_WAITING}
+"""Codes of members of a batch, and of requests with a key: see the tests of those."""
 
 
 def assert_answered(reply: httpx.Response, code: Code) -> None:
@@ -90,7 +101,7 @@ def assert_answered(reply: httpx.Response, code: Code) -> None:
 
 
 def test_there_is_a_request_for_every_code() -> None:
-    assert REQUESTS.keys() | ELSEWHERE == set(Code)
+    assert REQUESTS.keys() | ELSEWHERE | WITH_KEYS == set(Code)
 
 
 @pytest.mark.parametrize("code", REQUESTS)
@@ -112,6 +123,15 @@ def test_a_queue_that_nobody_declared(server: StoreServer) -> None:
         reply = http.post("/v1/jobs", json={**ECHO, "queue": "nope"})
 
     assert_answered(reply, Code.UNKNOWN_QUEUE)
+
+
+def test_a_queue_that_is_full(server: StoreServer) -> None:
+    with running_api(server.url, max_queue_depth=1) as url, httpx.Client(base_url=url) as http:
+        http.post("/v1/jobs", json=ECHO)
+        reply = http.post("/v1/jobs", json=ECHO)
+
+    assert_answered(reply, Code.QUEUE_FULL)
+    assert int(reply.headers["retry-after"]) > 0
 
 
 def test_a_payload_beyond_the_bound(server: StoreServer) -> None:
