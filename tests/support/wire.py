@@ -54,6 +54,10 @@ class Wire:
         """Sends bytes as they are."""
         self.socket.sendall(data)
 
+    def hang_up(self) -> None:
+        """No more will be sent; what comes is still read."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def reply(self, *, to_head: bool = False) -> Reply:
         """The next response whole; ``to_head`` when it has no body whatever its length says.
 

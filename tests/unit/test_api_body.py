@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobyard_api.body import Bounds, parse
+from jobyard_api.body import MAX_REFUSED, parse
+from jobyard_api.json_size import Bounds, has_too_many_values, values_in
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
 
@@ -30,9 +31,9 @@ values = st.recursive(
 )
 
 
-def refusal(body: bytes) -> RefusalError:
+def refusal(body: bytes, bounds: Bounds = BOUNDS) -> RefusalError:
     with pytest.raises(RefusalError) as caught:
-        parse(body, BOUNDS)
+        parse(body, bounds)
     return caught.value
 
 
@@ -101,7 +102,7 @@ def test_a_repeated_key_is_found_among_very_many() -> None:
     keys = [str(number) for number in range(100_000)]
     body = ",".join(f'"{key}":1' for key in [*keys, "99999"])
 
-    found = refusal(f"{{{body}}}".encode())
+    found = refusal(f"{{{body}}}".encode(), Bounds(values=200_000, keys=200_000))
 
     assert '"99999" stands twice' in found.errors[0].detail
 
@@ -111,3 +112,51 @@ def test_a_repeated_key_is_found_among_very_many() -> None:
 )
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     assert refusal(body).code is Code.MALFORMED_JSON
+
+
+@given(values)
+def test_values_are_counted_without_parsing(value: Any) -> None:
+    def count(found: Any) -> int:
+        inside = found.values() if isinstance(found, dict) else found
+        return 1 + (sum(map(count, inside)) if isinstance(found, dict | list) else 0)
+
+    assert values_in(json.dumps(value).encode()) == count(value)
+    assert values_in(json.dumps(value, ensure_ascii=False, indent=1).encode()) == count(value)
+
+
+@pytest.mark.parametrize("text", ['"', "\\", '\\"', "a"])
+def test_quotes_are_counted_whatever_the_texts_hold(text: str) -> None:
+    most = json.dumps({f"{number}{text}": text * 9 for number in range(999)}).encode()
+    more = json.dumps({f"{number}{text}": text * 9 for number in range(5_000)}).encode()
+
+    assert not has_too_many_values(most, BOUNDS)
+    assert has_too_many_values(more, BOUNDS)
+
+
+@given(st.binary(max_size=200))
+def test_values_of_what_is_no_json_are_some_number(body: bytes) -> None:
+    assert values_in(body) > 0
+
+
+@pytest.mark.parametrize("unit", [b"NaN,", b"1e999,", b"99999999999999999999,", b'{"a":1,"a":2},'])
+def test_what_must_be_refused_everywhere_is_not_read_to_its_end(unit: bytes) -> None:
+    body = b"[" + unit * (MAX_REFUSED + 1) + b"1]"
+
+    [error] = refusal(body).errors
+
+    assert error.pointer == ""
+    assert "and so on" in error.detail
+
+
+def test_a_number_of_too_many_characters_is_refused() -> None:
+    assert parse(b"[0.%s]" % (b"1" * 1_000), BOUNDS) == [0.1111111111111111]
+    assert "characters" in refusal(b"[0.%s]" % (b"1" * 1_100)).errors[0].detail
+
+
+def test_the_keys_of_an_object_are_bounded() -> None:
+    bounds = Bounds(keys=100)
+    keys = {str(number): number for number in range(100)}
+
+    assert parse(json.dumps([keys, keys]).encode(), bounds) == [keys, keys]
+    [error] = refusal(json.dumps({"a": {**keys, "one more": 1}}).encode(), bounds).errors
+    assert (error.pointer, error.detail) == ("/a", "the object has more than 100 keys")

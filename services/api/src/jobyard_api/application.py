@@ -15,10 +15,10 @@ from jobyard.store import AsyncStore
 from jobyard_api import __version__, middleware, problems, routes
 from jobyard_api.access import Access
 from jobyard_api.admission import Admission
-from jobyard_api.body import Bounds
 from jobyard_api.catalogue import Catalogue
 from jobyard_api.events.hub import Hub
 from jobyard_api.events.streams import Streams
+from jobyard_api.json_size import Bounds
 from jobyard_api.middleware.traffic import Traffic
 from jobyard_api.openapi import SUMMARY, document
 from jobyard_api.routes import classic
@@ -58,7 +58,9 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
         lifespan=lifespan,
     )
     app.state.drain = Drain()
-    app.state.bounds = Bounds(settings.max_json_depth, settings.max_json_values)
+    app.state.bounds = Bounds(
+        settings.max_json_depth, settings.max_json_values, settings.max_json_keys
+    )
     app.state.access = access
     middleware.install(app, settings, access, traffic or Traffic())
     problems.install(app)

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from typing_extensions import override
 
 from jobyard_api.access.route import GuardedRoute
+from jobyard_api.json_size import has_too_many_values, may_exceed, may_hold_large_number
+from jobyard_api.plain_json import read_plain
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, pointer
 
@@ -25,20 +27,19 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from jobyard_api.json_size import Bounds
+
 MAX_SHOWN_PLACES = 20
+MAX_REFUSED = 200
+"""Beyond, the rest is not read: to mark a hundred thousand places takes a tenth of a second."""
+
 _INTEGERS = range(-(2**63), 2**63)
 _LONGEST_INTEGER = 20
+_LONGEST_NUMBER = 1_100
+"""The exact value of a double has up to 1 077 characters; more say nothing more."""
 
 _Path: TypeAlias = "tuple[str | int, ...]"
 _Place: TypeAlias = "tuple[_Path, Any]"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How large a body may be: ``depth`` of nesting, ``values`` in all."""
-
-    depth: int = 32
-    values: int = 100_000
 
 
 class StrictRoute(GuardedRoute):
@@ -78,7 +79,9 @@ class StrictRequest(Request):
         Raises:
             RefusalError: It is not JSON, or holds what could not be read back.
         """
-        return parse(await self.body(), self.app.state.bounds)
+        body, bounds = await self.body(), self.app.state.bounds
+        value = read_plain(body, bounds)
+        return parse(body, bounds) if value is None else value
 
 
 def check_media_type(request: Request) -> None:
@@ -114,15 +117,20 @@ def parse(body: bytes, bounds: Bounds) -> Any:
     Raises:
         RefusalError: It is not JSON, or holds what could not be read back.
     """
+    is_large = may_exceed(body, bounds)
+    if is_large and has_too_many_values(body, bounds):
+        raise _unsafe([FieldError(pointer="", detail=_too_many(bounds))])
     text = _decode(body)
-    reader = _Reader()
+    reader = _Reader(bounds, may_hold_large_number(body))
     try:
         value = reader.read(text)
+    except _TooManyError as error:
+        raise _unsafe([FieldError(pointer="", detail=str(error))]) from None
     except RecursionError:
         raise _unsafe([FieldError(pointer="", detail=_too_deep(bounds))]) from None
     except ValueError as error:
         raise RefusalError(Code.MALFORMED_JSON, f"The body is not JSON: {error}") from None
-    if reader.is_suspicious or _may_exceed(body, bounds):
+    if reader.refused or is_large:
         _inspect(value, bounds)
     return value
 
@@ -134,22 +142,29 @@ class _Refused:
     detail: str
 
 
+class _TooManyError(Exception):
+    """So much must be refused that it is not worth while to say where each of it is."""
+
+
 class _Reader:
     """The JSON decoder, with hooks that mark what must be refused."""
 
-    def __init__(self) -> None:
-        self.is_suspicious = False
+    def __init__(self, bounds: Bounds, large_numbers: bool) -> None:
+        self.refused = 0
+        self._bounds = bounds
         self._decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_constant=self._constant,
             parse_float=self._float,
-            parse_int=self._integer,
+            parse_int=self._integer if large_numbers else None,  # ten times as fast without
         )
 
     def read(self, text: str) -> Any:
         return self._decoder.decode(text)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Any:
+        if len(pairs) > self._bounds.keys:
+            return self._refuse(f"the object has more than {self._bounds.keys} keys")
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
@@ -160,6 +175,8 @@ class _Reader:
         return self._refuse(f"{name} is not JSON")
 
     def _float(self, text: str) -> Any:
+        if len(text) > _LONGEST_NUMBER:
+            return self._refuse(f"the number has more than {_LONGEST_NUMBER} characters")
         value = float(text)
         if math.isfinite(value):
             return value
@@ -171,7 +188,9 @@ class _Reader:
         return self._refuse("the integer is beyond 64 bits: send it as a string")
 
     def _refuse(self, detail: str) -> _Refused:
-        self.is_suspicious = True
+        self.refused += 1
+        if self.refused > MAX_REFUSED:
+            raise _TooManyError(f"{detail}, and so on: more than {MAX_REFUSED} places")
         return _Refused(detail)
 
 
@@ -193,7 +212,7 @@ def _inspect(value: Any, bounds: Bounds) -> None:
     errors = []
     for count, (path, found) in enumerate(_walk(value)):
         if count >= bounds.values:
-            errors = [FieldError(pointer="", detail=f"more than {bounds.values} values")]
+            errors = [FieldError(pointer="", detail=_too_many(bounds))]
         elif len(path) > bounds.depth:
             errors = [FieldError(pointer=pointer(path[:3]), detail=_too_deep(bounds))]
         elif complaint := _complaint(found):
@@ -249,6 +268,10 @@ def _shown(text: str) -> str:
 
 def _too_deep(bounds: Bounds) -> str:
     return f"nested deeper than {bounds.depth} levels"
+
+
+def _too_many(bounds: Bounds) -> str:
+    return f"more than {bounds.values} values"
 
 
 def _unsafe(errors: list[FieldError]) -> RefusalError:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Scope
 
     from jobyard_api.arguments import Arguments
-    from jobyard_api.body import Bounds
+    from jobyard_api.json_size import Bounds
 
     Place: TypeAlias = tuple[str, str]
 

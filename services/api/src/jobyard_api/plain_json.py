@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
 
-if TYPE_CHECKING:
-    from jobyard_api.body import Bounds
+from jobyard_api.json_size import may_hold_large_number
 
-_DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
-_LONG_NUMBER = b"0" * 19
-"""2^63 has as many digits. A text that has them as well is read the slow way, that is all."""
+if TYPE_CHECKING:
+    from jobyard_api.json_size import Bounds
 
 
 def read_plain(body: bytes, bounds: Bounds) -> Any:
@@ -22,8 +20,9 @@ def read_plain(body: bytes, bounds: Bounds) -> Any:
     opened = body.count(b"[") + body.count(b"{")
     if (
         body.count(b",") + opened >= bounds.values
+        or body.count(b":") > bounds.keys
         or b"\\u" in body  # may be half of a surrogate pair
-        or _LONG_NUMBER in body.translate(_DIGITS_AS_ZEROS)
+        or may_hold_large_number(body)
     ):
         return None
     try:

@@ -52,6 +52,12 @@ class ApiSettings(MetricsSettings):
         validation_alias=env("JOBYARD_MAX_JSON_VALUES"),
         description="most values in a body",
     )
+    max_json_keys: int = Field(
+        10_000,
+        ge=100,
+        validation_alias=env("JOBYARD_MAX_JSON_KEYS"),
+        description="most keys in one object of a body",
+    )
     any_queue: bool = Field(
         default=False,
         validation_alias=env("JOBYARD_ANY_QUEUE"),
