@@ -89,14 +89,14 @@ def test_a_large_payload_and_result_come_through_whole(
 def test_a_page_of_200_large_jobs_stays_small(
     services: Services, figure: Callable[[str, object], None]
 ) -> None:
-    with Rest(services, JOBYARD_TASK_MODULES=MODULES) as rest:
-        worker(services).wait_for_log("worker.started")
+    worker(services, JOBYARD_QUEUES="high")
+    with Rest(services) as rest:
         rest.wait_for_task("enlarge")
         payload = {"text": noise(100_000), "size": 100_000}
-        jobs = [{"task": "enlarge", "queue": "q", "payload": payload} for _ in range(8)]
+        jobs = [{"task": "enlarge", "payload": payload} for _ in range(8)]
         for _ in range(25):
             rest.post("/v1/jobs/batch", {"jobs": jobs})
-        found, size = listed(rest, queue="q", page_size=200)
+        found, size = listed(rest, queue="default", page_size=200)
 
     figure("bytes of a page of 200 jobs of 100 kB", size)
     assert len(found) == 200
@@ -127,7 +127,7 @@ def test_a_payload_above_the_limit_is_refused_and_nothing_is_stored(
         rest.wait_for_task("enlarge")
         large, small = ({"text": noise(size), "size": 1} for size in (100_000, 1_000))
         alone = rest.http.post("/v1/jobs", json={"task": "enlarge", "payload": large})
-        jobs = [{"task": "enlarge", "queue": "q", "payload": each} for each in (large, small)]
+        jobs = [{"task": "enlarge", "payload": each} for each in (large, small)]
         batch = rest.post("/v1/jobs/batch", {"jobs": jobs}).json()["results"]
         said = submitted_by_command(services, rest.port, large)
 
