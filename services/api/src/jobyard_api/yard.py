@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreDataError, StoreUnavailableError
@@ -12,6 +14,7 @@ from jobyard.orders import Order, check_size, submission_of
 from jobyard.queues import JOB_ID_PATTERN
 from jobyard.states import TERMINAL, State
 from jobyard.store import calls
+from jobyard.store.apart import is_large
 from jobyard.store.records import CancelOutcome, SubmitStatus
 from jobyard_api.admission import Admission, refusal_of_outcome
 from jobyard_api.answers import text_of, text_of_submission
@@ -126,7 +129,7 @@ class Yard:
 
     async def commit_together(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores submissions in one call of their own: all of them, or none."""
-        return await self._store.run(self._call(submissions, together=True))
+        return await self._store.run(await self._call(submissions, together=True))
 
     async def placed(self, submission: Submission, submitted: Submitted) -> Placed:
         """The job of one outcome.
@@ -218,15 +221,22 @@ class Yard:
         return (await self.catalogue.get(name)).published
 
     async def _submit(self, submissions: list[Submission]) -> list[Submitted]:
-        return await self._store.run(self._call(submissions, together=False))
+        return await self._store.run(await self._call(submissions, together=False))
 
-    def _call(self, submissions: Sequence[Submission], *, together: bool) -> Call[list[Submitted]]:
-        return calls.submit(
+    async def _call(
+        self, submissions: Sequence[Submission], *, together: bool
+    ) -> Call[list[Submitted]]:
+        call = partial(
+            calls.submit,
             submissions,
             together=together,
             deepest=self.admission.deepest,
             large_bytes=self._large_bytes,
         )
+        if any(is_large(one.payload, self._large_bytes) for one in submissions):
+            # 10 ms for 1 MB to compress it, without the interpreter's lock: others are served.
+            return await asyncio.to_thread(call)
+        return call()
 
 
 def _not_found(job_id: str) -> RefusalError:

@@ -44,10 +44,7 @@ local function sweep(queue)
   local index, from = yard('jobs', queue), redis.call('HGET', cursors, queue) or '-inf'
   local rows = redis.call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
   for i = 1, #rows, 2 do
-    if redis.call('EXISTS', key('job', rows[i])) == 0 then
-      redis.call('ZREM', index, rows[i])
-      forget(rows[i], queue)
-    end
+    if redis.call('EXISTS', key('job', rows[i])) == 0 then forget(rows[i], queue) end
   end
   if #rows == limit * 2 then redis.call('HSET', cursors, queue, rows[#rows])
   elseif from ~= '-inf' then redis.call('HDEL', cursors, queue) end
