@@ -42,7 +42,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_yard(settings, access) as yard:
+        async with running_yard(settings, access, app.state.drain) as yard:
             app.state.yard = yard
             yield
 
@@ -70,14 +70,18 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
 
 
 @contextlib.asynccontextmanager
-async def running_yard(settings: ApiSettings, access: Access) -> AsyncIterator[Yard]:
-    """The core over an open store, with the catalogue kept fresh; closes both."""
+async def running_yard(settings: ApiSettings, access: Access, drain: Drain) -> AsyncIterator[Yard]:
+    """The core over an open store, with the catalogue kept fresh; closes both.
+
+    When ``drain`` is over, whoever still waits for something to happen is answered.
+    """
     client = connect_async(settings)
     store = AsyncStore(client, settings.keys, seconds=settings.redis_timeout_seconds)
     queues = None if settings.any_queue else classic.QUEUES
     catalogue = Catalogue(store, built_in_tasks(settings), queues)
     refresher = asyncio.create_task(catalogue.keep_fresh())
     hub = Hub(store)
+    ending = asyncio.create_task(_end_after(drain, hub))
     streams = Streams(
         hub,
         store,
@@ -98,9 +102,15 @@ async def running_yard(settings: ApiSettings, access: Access) -> AsyncIterator[Y
             )
     finally:
         await hub.close()
-        refresher.cancel()
-        await asyncio.gather(refresher, return_exceptions=True)
+        for task in (refresher, ending):
+            task.cancel()
+        await asyncio.gather(refresher, ending, return_exceptions=True)
         await store.close()
+
+
+async def _end_after(drain: Drain, hub: Hub) -> None:
+    await drain.over()
+    hub.end()
 
 
 def built_in_tasks(settings: ApiSettings) -> list[TaskRecord]:
