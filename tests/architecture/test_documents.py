@@ -12,7 +12,7 @@ import pytest
 import jobyard
 from chaos.faults import FAULTS
 from jobyard.keys import Keys
-from jobyard.observability.metrics import SCHEDULER, WORKER, Metric
+from jobyard.observability.metrics import API, SCHEDULER, WORKER, Metric
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -55,7 +55,7 @@ def test_every_key_of_the_scripts_has_a_row_and_a_function() -> None:
     assert names <= documented
 
 
-@pytest.mark.parametrize("metric", [*WORKER, *SCHEDULER], ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", [*API, *WORKER, *SCHEDULER], ids=lambda metric: metric.name)
 def test_every_metric_has_a_row_with_its_type_and_labels(metric: Metric) -> None:
     labels = " ".join(f"`{label}`" for label in metric.labels)
     row = f"| `{metric.name}` | {metric.kind} | {labels} |".replace("|  |", "| |")
@@ -64,7 +64,7 @@ def test_every_metric_has_a_row_with_its_type_and_labels(metric: Metric) -> None
 
 
 def test_no_metric_is_documented_that_is_not_there() -> None:
-    names = {metric.name for metric in (*WORKER, *SCHEDULER)}
+    names = {metric.name for metric in (*API, *WORKER, *SCHEDULER)}
 
     assert set(re.findall(r"^\| `(jobyard_\w+)`", METRICS, re.MULTILINE)) == names
 

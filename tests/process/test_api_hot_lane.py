@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from jobyard_api.body import Bounds, parse
+from jobyard_api.body import parse
+from jobyard_api.json_size import Bounds
 
 if TYPE_CHECKING:
     import httpx

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobyard_api.body import Bounds, parse
+from jobyard_api.body import parse
+from jobyard_api.json_size import Bounds
 from jobyard_api.plain_json import read_plain
 
 BOUNDS = Bounds(depth=4, values=60)
