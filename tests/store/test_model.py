@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.data import decode_data
-from jobyard.store.records import CancelOutcome, Claimed, Settled, SubmitStatus
+from jobyard.store.records import CancelOutcome, Claimed, Settled, SubmitStatus, Unique
 from support.builders import KINDS, build_settlement, build_submission
 from support.consistency import verify
 
@@ -61,6 +61,16 @@ class _Job:
         self.releases = 0
 
 
+def _ties(job_id: str) -> dict[str, Any]:
+    """All that may know a job beside its queue."""
+    return {
+        "tenant": "acme",
+        "tags": ("red",),
+        "unique": Unique(job_id),
+        "waiting_limit": 1_000_000,
+    }
+
+
 class Walk(RuleBasedStateMachine):
     """Moves of submitters, workers, schedulers and operators in any order."""
 
@@ -87,13 +97,19 @@ class Walk(RuleBasedStateMachine):
         count=st.integers(1, 4),
         later=st.booleans(),
         large_bytes=LARGE_BYTES,
+        tied=st.booleans(),
     )
-    def submit(self, queue: str, count: int, later: bool, large_bytes: int) -> Any:
+    def submit(self, queue: str, count: int, later: bool, large_bytes: int, tied: bool) -> Any:
         ids = [f"j{self.number + n:03}" for n in range(count)]
         self.number += count
         delay = 600.0 if later else None
         call = calls.submit(
-            [build_submission(id=job_id, queue=queue, delay_seconds=delay) for job_id in ids],
+            [
+                build_submission(
+                    id=job_id, queue=queue, delay_seconds=delay, **(_ties(job_id) if tied else {})
+                )
+                for job_id in ids
+            ],
             large_bytes=large_bytes,
         )
 

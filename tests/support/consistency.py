@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _PLACE_OF_STATUS = {
     "stopped": "failed",
 }
 _TERMINAL = ("finished", "failed", "canceled")
+_ENDED = (*_TERMINAL, "stopped")
 _COUNTER_OF_PLACE = {"finished": "succeeded", "failed": "failed", "canceled": "canceled"}
 
 
@@ -39,6 +41,7 @@ def verify(client: RawClient, keys: Keys) -> None:
     held.verify_apart()
     held.verify_counters()
     held.verify_index()
+    held.verify_ties()
 
 
 def displaced(before: dict[str, Any], after: dict[str, Any], prefix: str) -> list[str]:
@@ -156,6 +159,33 @@ class _Contents:
             indexed = set(self._members("yard:jobs", queue))
             stored = {job_id for job_id, job in self.jobs.items() if job["origin"] == queue}
             assert indexed == stored, f"index of {queue}: {indexed ^ stored}"
+
+    def verify_ties(self) -> None:
+        """What knows a job beside its queue: lists, unique keys, the waiting jobs of a tenant."""
+        lists: dict[str, set[str]] = defaultdict(set)
+        holders: dict[str, dict[str, str]] = defaultdict(dict)
+        for job_id, job in self.jobs.items():
+            tenant, ties = job.get("tenant", ""), job.get("ties", "")
+            if tenant:
+                lists[f"yard:tenant:{tenant}"].add(job_id)
+            for tag in json.loads(job.get("tags", "[]")):
+                lists[f"yard:tag:{tenant}:{tag}"].add(job_id)
+            if "u" in ties and job["status"] not in _ENDED:
+                holders[f"yard:unique:{tenant}"][job["unique"]] = job_id
+            if "w" in ties and "deliveries" not in job and job["status"] not in _ENDED:
+                lists[f"yard:waiting:{tenant}"].add(job_id)
+        kinds = ("yard:tenant:", "yard:tag:", "yard:waiting:")
+        names = {name for name in self.values if name.startswith(kinds)}
+        assert {name: self._listed(name) for name in names} == lists
+        held = {name for name in self.values if name.startswith("yard:unique:")}
+        assert {name: self._fields(name) for name in held} == holders
+
+    def _listed(self, name: str) -> set[str]:
+        kind, rows = self.values[name][:2]
+        return {(row[0] if kind == "zset" else row).decode() for row in rows}
+
+    def _fields(self, name: str) -> dict[str, str]:
+        return {k.decode(): v.decode() for k, v in self.values[name][1].items()}
 
     def _places(self) -> dict[str, list[tuple[str, str]]]:
         places: dict[str, list[tuple[str, str]]] = defaultdict(list)
