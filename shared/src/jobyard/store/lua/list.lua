@@ -44,18 +44,28 @@ local function lists()
 end
 
 -- Where little waits it is looked up, however much else is stored; else what is new mostly waits.
-local function few_waiting()
-  local rows, length = {}, 0
-  for _, lane in ipairs(lanes()) do
-    local sound = redis.call('TYPE', key('queue', lane)).ok == 'list' and pcall(expect, 'zset', yard('jobs', lane))
-    length = length + (sound and redis.call('LLEN', key('queue', lane)) or 0)
-    if length > looks then return nil end
-    for _, id in ipairs(sound and redis.call('LRANGE', key('queue', lane), 0, -1) or {}) do
-      local score = redis.call('ZSCORE', yard('jobs', lane), id)
-      if score and (not place or is_below(id, score, place)) then rows[#rows + 1] = { score = score, member = id } end
+local function waiting_in(lane, rows)
+  local ids = redis.call('LRANGE', key('queue', lane), 0, -1)
+  local scores = #ids > 0 and redis.call('ZMSCORE', yard('jobs', lane), unpack(ids)) or {}
+  for i = #ids, 1, -1 do
+    if scores[i] and (not place or is_below(ids[i], scores[i], place)) then
+      rows[#rows + 1] = { member = ids[i], score = scores[i], at = tonumber(scores[i]) }
     end
   end
-  table.sort(rows, function(a, b) return is_below(b.member, b.score, a) end)
+end
+local function is_newer(a, b) return a.at > b.at or a.at == b.at and is_lower(b.member, a.member) end
+local function few_waiting()
+  local rows, sound, length = {}, {}, 0
+  for _, lane in ipairs(lanes()) do
+    if redis.call('TYPE', key('queue', lane)).ok == 'list' and pcall(expect, 'zset', yard('jobs', lane)) then
+      sound[#sound + 1], length = lane, length + redis.call('LLEN', key('queue', lane))
+    end
+  end
+  if length > looks then return nil end
+  for _, lane in ipairs(sound) do waiting_in(lane, rows) end
+  for i = 2, #rows do
+    if is_newer(rows[i], rows[i - 1]) then table.sort(rows, is_newer) break end
+  end
   local walk = { at = 1, rows = {} }
   for i, row in ipairs(rows) do walk.rows[2 * i - 1], walk.rows[2 * i] = row.member, row.score end
   return { walk }

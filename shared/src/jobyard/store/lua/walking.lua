@@ -13,9 +13,17 @@ local function head(walk)
 end
 local function step(walk) walk.at = walk.at + 2 end
 
+-- As the server orders members with the same score; `<` follows the locale that it was started in.
+local function is_lower(member, other)
+  for i = 1, #member do
+    local mine, others = string.byte(member, i), string.byte(other, i) or -1
+    if mine ~= others then return mine < others end
+  end
+  return #member < #other
+end
 local function is_below(member, score, place)
   local mine, others = tonumber(score), tonumber(place.score)
-  return mine < others or mine == others and member < place.member
+  return mine < others or mine == others and is_lower(member, place.member)
 end
 
 -- Begins below a place, or at the top; nil where the key is no sorted set, or nothing is left.
