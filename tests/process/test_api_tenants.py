@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from support.keys import set_quotas
 from support.signed_in import signed_in
 
 if TYPE_CHECKING:
@@ -104,5 +105,26 @@ def test_tenants_do_not_share_idempotency_keys(server: StoreServer) -> None:
 
         assert (first.status_code, others.status_code, again.status_code) == (201, 201, 200)
         assert again.json()["id"] == first.json()["id"] != others.json()["id"]
+
+    run(server, probe)
+
+
+def test_a_tenant_has_as_many_jobs_waiting_as_its_quota_says(server: StoreServer) -> None:
+    set_quotas(server, "acme", waiting_jobs=2)
+
+    async def probe(acme: httpx.AsyncClient, other: httpx.AsyncClient) -> None:
+        first = await acme.post("/v1/jobs", json=JOB)
+        results = (await acme.post("/v1/jobs/batch", json={"jobs": [JOB, JOB]})).json()["results"]
+        others = [await other.post("/v1/jobs", json=JOB) for _ in range(3)]
+        classic = await acme.post("/app/tasks/receive", json=JOB)
+        await acme.post(f"/v1/jobs/{first.json()['id']}/cancel")
+        again = await acme.post("/v1/jobs", json=JOB)
+
+        assert [one["status"] for one in results] == [201, 429]
+        assert results[1]["problem"]["code"] == "too-many-waiting"
+        assert [reply.status_code for reply in others] == [201] * 3
+        assert (classic.status_code, classic.json()["code"]) == (429, "too-many-waiting")
+        assert int(classic.headers["retry-after"]) >= 1
+        assert again.status_code == 201
 
     run(server, probe)

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobyard.ids import new_id
 from jobyard.states import State
-from jobyard.store import calls
-from jobyard.store.records import Idempotency, OnConflict, SubmitStatus, Submitted, Unique
+from jobyard.store import calls, move_calls
+from jobyard.store.records import (
+    Idempotency,
+    MoveOutcome,
+    OnConflict,
+    SubmitStatus,
+    Submitted,
+    Unique,
+)
 from support.builders import build_submission
 from support.consistency import verify
 from support.racing import race
@@ -260,3 +268,26 @@ def test_of_many_replacements_at_once_one_job_is_left(yard: Yard, settings: Sett
 
     assert len(yard.waiting()) == 1
     verify(yard.client, yard.keys)
+
+
+@pytest.mark.parametrize("tenant", ["", "acme"])
+def test_a_job_that_is_tried_again_takes_its_key_anew(yard: Yard, tenant: str) -> None:
+    submit(yard, "j1", tenant=tenant)
+    yard.join("w1")
+    [claimed] = yard.claim()
+    yard.settle("failed", claimed)
+
+    outcomes = yard.store.run(move_calls.retry(["j1"], new_id()))
+
+    assert outcomes == [MoveOutcome.DONE]
+    assert submit(yard, "j2", tenant=tenant) == Submitted("j1", SubmitStatus.TAKEN, State.QUEUED)
+
+
+def test_a_job_whose_key_another_one_has_is_not_tried_again(yard: Yard) -> None:
+    submit(yard, "j1")
+    yard.cancel("j1")
+    submit(yard, "j2")
+    before = yard.dump()
+
+    assert yard.store.run(move_calls.retry(["j1"], new_id())) == [MoveOutcome.TAKEN]
+    assert yard.dump() == before

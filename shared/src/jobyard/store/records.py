@@ -338,6 +338,8 @@ class MoveOutcome(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
     """It waits, in a way that does not allow the move."""
+    TAKEN = "taken"
+    """Another job holds its unique key."""
     MISSING = "missing"
 
 

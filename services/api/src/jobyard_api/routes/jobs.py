@@ -34,6 +34,7 @@ BODY_CODES = (
     Code.UNSAFE_JSON,
     Code.INVALID_REQUEST,
 )
+ADMISSION_CODES = (Code.QUEUE_FULL, Code.TOO_MANY_WAITING)
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=HotRoute)
 
@@ -57,8 +58,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=HotRoute)
             Code.IDEMPOTENCY_CONFLICT,
             Code.JOB_NOT_FOUND,
             Code.UNIQUE_CONFLICT,
-            Code.QUEUE_FULL,
-            Code.TOO_MANY_WAITING,
+            *ADMISSION_CODES,
         ),
     },
 )

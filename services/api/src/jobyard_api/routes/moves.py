@@ -39,7 +39,13 @@ async def delete_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> R
     "/{job_id}/retry",
     operation_id="retry_job",
     response_model=models.Job,
-    responses=documented(Code.JOB_NOT_FOUND, Code.JOB_RUNNING, Code.JOB_WAITING, Code.JOB_ENDED),
+    responses=documented(
+        Code.JOB_NOT_FOUND,
+        Code.JOB_RUNNING,
+        Code.JOB_WAITING,
+        Code.JOB_ENDED,
+        Code.UNIQUE_CONFLICT,
+    ),
 )
 @needs(Scope.JOBS_WRITE)
 async def retry_job(job_id: JobId, yard: TheYard, principal: ThePrincipal) -> Response:

@@ -1,18 +1,8 @@
 -- admitting: which new jobs are taken: unique keys, the depth of queues, what a tenant may have waiting.
 -- A part of submit; nothing is written here.
 
-local ENDS = { finished = true, failed = true, stopped = true, canceled = true }
 local deepest = tonumber(ARGV[3]) -- jobs that may wait in a queue; nil for any number
 local DEPTHS, WAITS, PLANNED = {}, {}, {}
-
--- The job that holds a unique key, and its status. A key whose job has ended or is gone is free,
--- whatever the record of keys says.
-local function holder_of(tenant, unique)
-  local id = redis.call('HGET', yard('unique', tenant), unique)
-  local job = id and fields(id, 'status', 'unique', 'origin')
-  if not job or job[2] ~= unique or ENDS[job[1]] or not is_of(id, tenant) then return nil end
-  return id, job[1], job[3] or 'default'
-end
 
 local function guard_replaced(at)
   local unique = TIES[at].unique

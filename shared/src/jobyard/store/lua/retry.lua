@@ -1,13 +1,15 @@
 -- retry: a job that failed or was canceled is queued anew: its attempts begin again, its history stays.
 -- A nonce that the job has seen changes nothing: the call was sent twice.
 -- KEYS none  ARGV prefix, tenant (whose jobs they must be; '' for anybody's), nonce, n × id
--- Returns n × outcome: done | ended (and did not fail) | running | waiting | missing.
+-- Returns n × outcome: done | ended (and did not fail) | running | waiting | taken (its unique key, by
+-- another job) | missing.
 
 local tenant, nonce = ARGV[2], ARGV[3]
 local ENDS = { failed = 'failed', canceled = 'canceled', stopped = 'failed' } -- status → registry
 
 local function retry(id)
-  local job = fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired')
+  local job = fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired', 'unique',
+    'tenant')
   if not job or not job[1] or not is_of(id, tenant) then return 'missing' end
   local status, queue, registry = job[1], job[2] or 'default', ENDS[job[1]]
   if was_moved(job[3], nonce) then return 'done' end
@@ -15,12 +17,14 @@ local function retry(id)
   if status ~= 'finished' and not registry then return 'waiting' end
   local is_late = job[5] or (tonumber(job[4] or '') or NOW) < NOW
   if not registry or is_late then return 'ended' end
+  if job[6] and holder_of(job[7] or '', job[6]) then return 'taken' end
   redis.call('ZREM', key(registry, queue), id)
   for _, name in ipairs({ keys_of(id) }) do redis.call('PERSIST', name) end
   redis.pcall('ZREM', yard('apart', queue), id)
   redis.call('HDEL', key('job', id), 'attempts', 'crashes', 'releases', 'cancel', 'worker_name',
     'started_at', 'ended_at', 'progress', 'told_at')
   redis.call('HSET', key('job', id), 'moved_by', moved_by(job[3], nonce))
+  if job[6] then redis.call('HSET', yard('unique', job[7] or ''), job[6], id) end
   count(queue, 'requeued')
   make_ready_as_asked(id, queue)
   return 'done'

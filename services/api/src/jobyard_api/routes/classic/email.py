@@ -18,6 +18,7 @@ from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.classic.lookup import Withheld, in_rq_words, stored_job
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
+from jobyard_api.routes.jobs import ADMISSION_CODES
 from jobyard_api.withholding import note_of
 
 router = APIRouter(tags=["classic"], route_class=GuardedRoute)
@@ -50,7 +51,7 @@ class EmailJob(BaseModel):
     "/send-email/{email}",
     operation_id="classic_send_email",
     response_model=EmailQueued,
-    responses=documented(Code.INVALID_REQUEST, Code.UNKNOWN_TASK),
+    responses=documented(Code.INVALID_REQUEST, Code.UNKNOWN_TASK, *ADMISSION_CODES),
 )
 @needs(Scope.JOBS_WRITE, classic=True, acts=True, audited=False)
 async def send_email(

@@ -21,7 +21,7 @@ from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, documented
 from jobyard_api.routes.classic.lookup import in_rq_words, stored_job
 from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
-from jobyard_api.routes.jobs import BODY_CODES
+from jobyard_api.routes.jobs import ADMISSION_CODES, BODY_CODES
 
 if TYPE_CHECKING:
     from jobyard.store.records import JobRecord
@@ -66,7 +66,9 @@ class JobSummaries(BaseModel):
     "/receive",
     operation_id="classic_receive",
     response_model=Status,
-    responses=documented(*BODY_CODES, Code.UNKNOWN_TASK, Code.UNKNOWN_QUEUE, Code.INVALID_PAYLOAD),
+    responses=documented(
+        *BODY_CODES, *ADMISSION_CODES, Code.UNKNOWN_TASK, Code.UNKNOWN_QUEUE, Code.INVALID_PAYLOAD
+    ),
 )
 @needs(Scope.JOBS_WRITE, classic=True, audited=False)
 async def receive(request: Received, yard: TheYard, principal: ThePrincipal) -> Response:

@@ -18,7 +18,7 @@ from jobyard_api.problem_types import Code
 from jobyard_api.problems import documented
 from jobyard_api.routes.classic.appointment import Appointment, orders_for
 from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
-from jobyard_api.routes.jobs import BODY_CODES
+from jobyard_api.routes.jobs import ADMISSION_CODES, BODY_CODES
 
 JOURNAL = "notifications"
 
@@ -91,7 +91,7 @@ async def notifications(yard: TheYard, principal: ThePrincipal) -> Response:
     "/job",
     operation_id="classic_job",
     response_model=Accepted,
-    responses=documented(*BODY_CODES, Code.UNKNOWN_TASK),
+    responses=documented(*BODY_CODES, *ADMISSION_CODES, Code.UNKNOWN_TASK),
 )
 @needs(Scope.JOBS_WRITE, classic=True, audited=False)
 async def random_number(request: Range, yard: TheYard, principal: ThePrincipal) -> Response:
@@ -105,7 +105,7 @@ async def random_number(request: Range, yard: TheYard, principal: ThePrincipal) 
     "/schedule-appointment",
     operation_id="classic_schedule_appointment",
     response_model=AppointmentAccepted,
-    responses=documented(*BODY_CODES, Code.UNKNOWN_TASK),
+    responses=documented(*BODY_CODES, *ADMISSION_CODES, Code.UNKNOWN_TASK),
 )
 @needs(Scope.JOBS_WRITE, classic=True, audited=False)
 async def schedule_appointment(

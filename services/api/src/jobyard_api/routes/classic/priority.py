@@ -21,7 +21,7 @@ from jobyard_api.problems import UNION_TAG, documented
 from jobyard_api.routes.classic.lookup import Withheld, stored_job
 from jobyard_api.routes.classic.metadata import Receipt, StampedRequest, submit_stamped
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
-from jobyard_api.routes.jobs import BODY_CODES
+from jobyard_api.routes.jobs import ADMISSION_CODES, BODY_CODES
 from jobyard_api.withholding import note_of
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class PriorityJob(BaseModel):
         201: {"model": PriorityReceipt, "description": "A priority job was submitted"},
         **documented(
             *BODY_CODES,
+            *ADMISSION_CODES,
             Code.CLASSIC_UNKNOWN_TASK,
             Code.UNKNOWN_QUEUE,
             Code.INVALID_PAYLOAD,
