@@ -95,10 +95,13 @@ def submit(
         deepest: How many jobs may wait in a queue, with its lanes; None for any number.
         large_bytes: A payload that is longer is kept apart from its job's hash.
     """
-    sent: list[Any] = [int(together), deepest or "", len(submissions)]
+    may_refuse = together or deepest or any(map(_may_be_refused, submissions))
+    sent: list[Any] = [int(together), deepest or ""] if may_refuse else []
+    sent.append(len(submissions))
     for submission in submissions:
         sent += encoding.submission(submission, large_bytes)
-    return Call(script("submit"), sent, lambda reply: [_submitted(*row) for row in _rows(reply, 3)])
+    name = "admit" if may_refuse else "submit"
+    return Call(script(name), sent, lambda reply: [_submitted(*row) for row in _rows(reply, 3)])
 
 
 def fire(schedule: str, tick: datetime, submission: Submission) -> Call[Submitted]:
@@ -319,6 +322,10 @@ def _source(states: frozenset[State]) -> str:
 
 def _rows(flat: Sequence[Any], width: int) -> Iterator[Sequence[Any]]:
     return (flat[at : at + width] for at in range(0, len(flat), width))
+
+
+def _may_be_refused(submission: Submission) -> bool:
+    return submission.unique is not None or submission.waiting_limit is not None
 
 
 def _submitted(outcome: bytes, job_id: bytes, state: bytes) -> Submitted:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 
 _FLAGS = {
-    **dict.fromkeys(("submit", "fire", "publish", "progress", "retry"), ""),
+    **dict.fromkeys(("submit", "admit", "fire", "publish", "progress", "retry"), ""),
     **dict.fromkeys(("key_create", "session_open"), ""),
     **dict.fromkeys(
         (
@@ -45,8 +45,8 @@ _PARTS = {
     ),
     "list": ("lib", "walking"),
     "cancel": ("lib", "rq", "withdrawing"),
-    "submit": ("lib", "rq", "storing", "withdrawing", "holding", "admitting"),
-    "fire": ("lib", "storing"),
+    **dict.fromkeys(("submit", "fire"), ("lib", "storing")),
+    "admit": ("lib", "rq", "storing", "withdrawing", "holding", "admitting"),
     "retry": ("lib", "rq", "holding", "moving"),
     **dict.fromkeys(("reschedule", "delete"), ("lib", "rq", "moving")),
     "settle": ("lib", "rq", "storing", "settling"),

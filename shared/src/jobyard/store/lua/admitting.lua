@@ -1,5 +1,5 @@
 -- admitting: which new jobs are taken: unique keys, the depth of queues, what a tenant may have waiting.
--- A part of submit; nothing is written here.
+-- A part of admit; nothing is written here.
 
 local deepest = tonumber(ARGV[3]) -- jobs that may wait in a queue; nil for any number
 local DEPTHS, WAITS, PLANNED = {}, {}, {}

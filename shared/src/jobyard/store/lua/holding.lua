@@ -1,4 +1,4 @@
--- holding: who holds a unique key; a part of submit and retry. Nothing is written here.
+-- holding: who holds a unique key; a part of admit and retry. Nothing is written here.
 
 local ENDED_AS = { finished = true, failed = true, stopped = true, canceled = true }
 

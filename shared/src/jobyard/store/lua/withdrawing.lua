@@ -1,4 +1,4 @@
--- withdrawing: takes a job that waits out of where it stands; a part of cancel and submit (closes W16).
+-- withdrawing: takes a job that waits out of where it stands; a part of cancel and admit (closes W16).
 
 local WAITING = { queued = true, scheduled = true, deferred = true, rate_limited = true,
   ready_to_enqueue = true }
