@@ -17,8 +17,11 @@ PACKAGE = Path(jobyard_api.__file__).parent
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENT = json.loads((DOCS / "openapi.json").read_text("utf-8"))
 OUTSIDE = {
-    *(Code.PATH_NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.BAD_REQUEST),
-    *(Code.URL_TOO_LONG, Code.HEADERS_TOO_LARGE),
+    Code.PATH_NOT_FOUND,
+    Code.METHOD_NOT_ALLOWED,
+    Code.BAD_REQUEST,
+    Code.URL_TOO_LONG,
+    Code.HEADERS_TOO_LARGE,
 }
 """Answers to requests that reach no operation."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1/api-keys", tags=["access"], route_class=StrictRoute)
 
 KeyId = Annotated[str, Path(description="Public id of a key, the part between its underscores")]
-PageSize = Annotated[int, Query(ge=1, le=200)]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Keys on one page")]
 PageToken = Annotated[
     str | None, Query(pattern=r"^[0-9]{1,19}$", description="next_page_token of the page before")
 ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1/audit-events", tags=["access"], route_class=GuardedRoute)
 
+PageSize = Annotated[int, Query(ge=1, le=200, description="Events on one page")]
 PageToken = Annotated[
     str | None,
     Query(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$", description="next_page_token of the page before"),
@@ -37,7 +38,7 @@ PageToken = Annotated[
 async def list_audit_events(
     administration: TheAdministration,
     principal: ThePrincipal,
-    page_size: Annotated[int, Query(ge=1, le=200)] = 50,
+    page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Response:
     """List what was changed and by whom, newest first; a tenant sees what its keys did."""

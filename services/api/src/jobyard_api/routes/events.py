@@ -49,10 +49,10 @@ class EventQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    queue: Name | None = None
-    task: Name | None = None
+    queue: Name | None = Field(None, description="Events of jobs of this queue")
+    task: Name | None = Field(None, description="Events of jobs of this task")
     state: list[State] = Field(default_factory=list, description="Leaves progress out as well")
-    tag: Tag | None = None
+    tag: Tag | None = Field(None, description="Events of jobs with this tag")
 
 
 router = APIRouter(tags=["events"], route_class=GuardedRoute)

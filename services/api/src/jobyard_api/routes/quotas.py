@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1/quotas", tags=["access"], route_class=StrictRoute)
 
+PageSize = Annotated[int, Query(ge=1, le=200, description="Tenants on one page")]
+PageToken = Annotated[
+    str | None, Query(pattern=NAME_PATTERN, description="next_page_token of the page before")
+]
 Tenant = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a tenant")]
 
 
@@ -37,8 +41,8 @@ Tenant = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a tenant
 @needs(Scope.KEYS_ADMIN, operator=True)
 async def list_quotas(
     administration: TheAdministration,
-    page_size: Annotated[int, Query(ge=1, le=200)] = 50,
-    page_token: Annotated[str | None, Query(pattern=NAME_PATTERN)] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
 ) -> Response:
     """List the tenants that have quotas, by name."""
     page = await administration.tenants(page_token, page_size)
