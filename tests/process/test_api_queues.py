@@ -10,6 +10,7 @@ import pytest
 from jobyard.store import calls
 from support.api_server import running_api
 from support.builders import build_nonce, build_settlement, build_submission, build_task_record
+from support.keys import make_key
 from support.rest import Rest
 from support.waiting import wait_for
 
@@ -281,3 +282,31 @@ def test_any_queue_is_taken_where_the_setting_says_so(api: httpx.Client) -> None
     reply = api.post("/v1/jobs", json={"task": "echo", "queue": "never-heard-of"})
 
     assert reply.status_code == 201
+
+
+# ---------------------------------------------------------------- who may, and who did
+
+
+def test_only_operators_change_queues_and_workers_and_it_is_noted(
+    server: StoreServer, store: Store
+) -> None:
+    submit(store, "j1")
+    with running_api(server.url, auth="required") as url:
+        operator, tenant = (
+            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key.text}"})
+            for key in (make_key(server), make_key(server, "acme"))
+        )
+        with operator, tenant:
+            refused = tenant.post("/v1/queues/default/pause")
+            assert operator.post("/v1/queues/default/pause").json()["paused"]
+            body = {"confirm": "default"}
+            assert operator.post("/v1/queues/default/purge", json=body).json()["canceled"] == 1
+            seen = tenant.get("/v1/queues/default").json()
+            noted = operator.get("/v1/audit-events").json()["audit_events"]
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "operators-only")
+    assert (seen["queued"], seen["paused"]) == (0, True)
+    assert (seen["canceled"], seen["counters"], seen["in_per_second"]) == (None, None, None)
+    actions = [(event["action"], event["target"]) for event in noted]
+    assert ("pause_queue", "default") in actions
+    assert ("purge_queue", "default") in actions
