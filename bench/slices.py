@@ -6,6 +6,7 @@ So whatever else the machine does meets all of them. Medians are given with thei
 from __future__ import annotations
 
 import statistics
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,12 @@ class Participant:
     def run(self, seconds: float) -> None:
         """Adds a slice."""
         before = processor([self.pid])
+        began = time.perf_counter()
         rate = self.measure(seconds)
+        taken = time.perf_counter() - began
         used = processor([self.pid]) - before
         self.rates.append(rate)
-        self.used_us.append(used.total / (rate * seconds) * 1e6)
+        self.used_us.append(used.total / (rate * taken) * 1e6)
 
 
 def alternate(lab: Lab, participants: Sequence[Participant], slices: int, seconds: float) -> None:
