@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 JOB = b'{"task":"echo"}'
-HEAD = b"POST /v1/jobs HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
+GET = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 NEXT = GET + b"\r\n"
 RECEIVE_SECONDS = 1.0
 SLOW_CLIENTS = 400
@@ -54,9 +54,9 @@ AMBIGUOUS = [
     GET.replace(b"\r\n", b"\n") + b"\n",
     GET + b"Host: other\r\n\r\n",
     b"GET /livez HTTP/1.1\r\n\r\n",
-    b"GET /livez HTTP/2.0\r\nHost: test\r\n\r\n",
+    b"GET /livez HTTP/2.0\r\nHost: 127.0.0.1\r\n\r\n",
     b"GET /livez\r\n\r\n",
-    b"GET /\xff HTTP/1.1\r\nHost: test\r\n\r\n",
+    b"GET /\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 ]
@@ -65,7 +65,7 @@ TOO_LARGE = [
     (GET + b"A: %s\r\n\r\n" % (b"a" * 40_000), 431, "headers-too-large"),
     (GET + b"A: %s\r\n\r\n" % (b"a" * 5_000_000), 431, "headers-too-large"),
     (GET + b"A: b\r\n" * 101 + b"\r\n", 431, "headers-too-large"),
-    (b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n" % (b"a" * 9_000), 414, "url-too-long"),
+    (b"GET /%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % (b"a" * 9_000), 414, "url-too-long"),
     (b"GET /%s" % (b"a" * 5_000_000), 431, "headers-too-large"),
     (CHUNKED + b"f\r\n" + JOB + b"\r\n0\r\n" + b"T: t\r\n" * 5_000, 431, "headers-too-large"),
     (CHUNKED + b"f\r\n" + JOB + b"\r\n0\r\nT: " + b"t" * 5_000_000, 431, "headers-too-large"),
@@ -247,7 +247,7 @@ def test_a_client_that_never_reads_is_cut(impatient: str, server: StoreServer) -
         path = http.post("/v1/jobs", json=message).headers["location"].encode()
 
     with Wire(impatient, receive_bytes=4_096) as wire:
-        wire.send((b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n" % path) * 20)
+        wire.send((b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path) * 20)
 
         def is_cut() -> bool:
             with contextlib.suppress(BlockingIOError):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from support.processes import Services
 
 JOB = b'{"task": "echo"}'
-LIVEZ = b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n"
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 ROUNDS = 2
 CLIENTS = 6
 

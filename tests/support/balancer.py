@@ -82,7 +82,7 @@ async def _is_ready(port: int) -> bool:
     with contextlib.suppress(OSError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         async with _closing(writer):
-            writer.write(b"GET /readyz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             return (await reader.readline()).split()[1:2] == [b"200"]
     return False
 

@@ -103,7 +103,7 @@ def post(path: str, body: bytes, *more: bytes, content_type: bytes = b"applicati
     """A sound POST, with more header lines if you like."""
     lines = [
         f"POST {path} HTTP/1.1".encode(),
-        b"Host: test",
+        b"Host: 127.0.0.1",
         b"Content-Type: " + content_type,
         b"Content-Length: %d" % len(body),
         *more,

@@ -159,4 +159,4 @@ def test_the_keys_of_an_object_are_bounded() -> None:
 
     assert parse(json.dumps([keys, keys]).encode(), bounds) == [keys, keys]
     [error] = refusal(json.dumps({"a": {**keys, "one more": 1}}).encode(), bounds).errors
-    assert (error.pointer, error.detail) == ("/a", "the object has more than 100 keys")
+    assert error.detail == "an object has more than 100 keys"

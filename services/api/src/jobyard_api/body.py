@@ -143,7 +143,7 @@ class _Refused:
 
 
 class _TooManyError(Exception):
-    """So much must be refused that it is not worth while to say where each of it is."""
+    """There is so much of something that the rest is not looked at, nor said where it is."""
 
 
 class _Reader:
@@ -164,7 +164,7 @@ class _Reader:
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Any:
         if len(pairs) > self._bounds.keys:
-            return self._refuse(f"the object has more than {self._bounds.keys} keys")
+            raise _TooManyError(f"an object has more than {self._bounds.keys} keys")
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
