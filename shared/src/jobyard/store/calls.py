@@ -206,7 +206,7 @@ def tidy(*, limit: int = 1000) -> Call[int]:
     return Call(script("tidy"), [limit], int)
 
 
-def trim(queue: str, *, budget_bytes: int = 0, limit: int = 500) -> Call[Trimmed]:
+def trim(queue: str, *, budget_bytes: int = 0, limit: int = 200) -> Call[Trimmed]:
     """Measures what ended jobs of a queue take; above a budget (0: none) forgets some of them."""
     return Call(script("trim"), [queue, budget_bytes, limit], _trimmed)
 

@@ -21,9 +21,9 @@ FULL_PAUSE_SECONDS = 1.0
 """Between two looks at a queue that is nearly at its budget, or was above it: the jobs that end
 meanwhile come on top."""
 NEARLY = 0.8
-CHUNK = 500
+CHUNK = 200
 """Jobs that one call forgets: 5 ms of the server's time."""
-CHUNK_PAUSE_SECONDS = 0.02
+CHUNK_PAUSE_SECONDS = 0.01
 """Between chunks the server belongs to everybody else."""
 
 

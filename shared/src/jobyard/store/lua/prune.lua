@@ -23,7 +23,7 @@ local function forget_over(queue, registry)
   end
   if registry ~= 'finished' then cut_dependents(gone) end
   for _, id in ipairs(gone) do
-    redis.call('ZREM', ended, id)
+    later('ZREM', ended, id)
     forget(id, queue)
   end
   pruned = pruned + #gone

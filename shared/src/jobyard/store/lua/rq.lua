@@ -97,15 +97,17 @@ local function cut_dependents(parents)
   end
 end
 
--- Nothing is left of a job whose entry in a registry is gone; nil for a queue that is not known.
+-- Nothing is left of a job whose entry in a registry is gone, once the call is flushed.
+local HAS_APART = {} -- queue → whether it has an index of what is kept apart
 local function forget(id, queue)
   local ties = (fields(id, 'ties') or {})[1]
   if ties then untie(id, ties, false) end
-  if queue then
-    redis.call('ZREM', yard('jobs', queue), id)
-    redis.pcall('ZREM', yard('apart', queue), id)
+  doom(id)
+  later('ZREM', yard('jobs', queue), id)
+  if HAS_APART[queue] == nil then
+    HAS_APART[queue] = redis.call('TYPE', yard('apart', queue)).ok == 'zset'
   end
-  redis.call('DEL', keys_of(id))
+  if HAS_APART[queue] then later('ZREM', yard('apart', queue), id) end
 end
 
 -- `ended` holds id, queue, status of each job that ended: one EXISTS where nobody waits for any.

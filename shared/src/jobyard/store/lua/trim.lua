@@ -21,12 +21,14 @@ local function size_of(name)
 end
 local function bytes_of(id) return INDEXED + size_of(key('job', id)) + size_of(key('results', id)) end
 
-local function estimate(registry)
-  local jobs = redis.call('ZCARD', registry)
+local MEAN = {} -- kind → bytes a job, without what is apart
+local function estimate(kind)
+  local jobs = redis.call('ZCARD', key(kind, queue))
   if jobs == 0 then return 0 end
-  local ids, bytes = redis.call('ZRANDMEMBER', registry, SAMPLES), 0
+  local ids, bytes = redis.call('ZRANDMEMBER', key(kind, queue), SAMPLES), 0
   for _, id in ipairs(ids) do bytes = bytes + bytes_of(id) end
-  return bytes / #ids * jobs
+  MEAN[kind] = bytes / #ids
+  return MEAN[kind] * jobs
 end
 
 local function estimate_apart()
@@ -37,13 +39,10 @@ local function estimate_apart()
   return bytes / (#rows / 2) * jobs
 end
 
-local bytes = estimate_apart()
-for _, kind in ipairs(KINDS) do bytes = bytes + estimate(key(kind, queue)) end
+local apart = estimate_apart()
+local bytes = apart
+for _, kind in ipairs(KINDS) do bytes = bytes + estimate(kind) end
 
-local function apart_bytes(id)
-  local score = redis.pcall('ZSCORE', yard('apart', queue), id)
-  return type(score) == 'string' and tonumber(score) or 0
-end
 -- A job that RQ's tools made to run again may still be listed where it ended: it is not forgotten.
 local function has_ended(id)
   local job = fields(id, 'status')
@@ -56,16 +55,16 @@ local function listed_in(listed) -- what RQ never forgets stands below 0
 end
 local function trim(kind)
   local gone, listed = {}, key(kind, queue)
-  for _, id in ipairs(listed_in(listed)) do
+  local ids = listed_in(listed)
+  local sizes = apart > 0 and #ids > 0 and redis.call('ZMSCORE', yard('apart', queue), unpack(ids)) or {}
+  for i, id in ipairs(ids) do
     if bytes <= budget then break end
-    bytes, limit = bytes - bytes_of(id) - apart_bytes(id), limit - 1
-    if has_ended(id) then gone[#gone + 1] = id else redis.call('ZREM', listed, id) end
+    bytes, limit = bytes - MEAN[kind] - (tonumber(sizes[i] or '') or 0), limit - 1
+    later('ZREM', listed, id)
+    if has_ended(id) then gone[#gone + 1] = id end
   end
   if kind ~= 'finished' then cut_dependents(gone) end
-  for _, id in ipairs(gone) do
-    redis.call('ZREM', listed, id)
-    forget(id, queue)
-  end
+  for _, id in ipairs(gone) do forget(id, queue) end
   return #gone
 end
 
