@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from jobyard.api_keys import Scope
 from jobyard.store import Store, calls, move_calls
 from support.api_server import running_api
 from support.builders import build_nonce, build_settlement, build_submission
 from support.event_stream import EventStream, event_stream
+from support.keys import make_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -366,6 +369,20 @@ def test_a_feed_can_be_filtered(
     assert sorted(f"{event.data['id']} {event.what}" for event in found) == expected
 
 
+def test_the_lanes_of_a_queue_are_told_as_the_queue(api: httpx.Client, store: Store) -> None:
+    with (
+        event_stream(api, "/v1/events", queue="q") as whole,
+        event_stream(api, "/v1/events", queue="q.high") as lane,
+    ):
+        submit(store, "j1", queue="q")
+        submit(store, "j2", queue="q.high")
+        found = {event.data["id"]: event.data for event in whole.some(2)}
+
+        assert lane.next().data["id"] == "j2"
+    assert [found[job]["queue"] for job in ("j1", "j2")] == ["q", "q"]
+    assert [found[job]["priority"] for job in ("j1", "j2")] == ["normal", "high"]
+
+
 def test_a_filter_that_is_misspelt_is_refused(api: httpx.Client) -> None:
     assert api.get("/v1/events", params={"queues": "q"}).status_code == 422
 
@@ -411,3 +428,55 @@ def test_a_stream_ends_in_time_and_its_client_goes_on_in_another(
 
         with event_stream(client, "/v1/events", stream.parser.last_id) as stream:
             assert [event.data["id"] for event in stream.rest()] == ["j1"]
+
+
+# ---------------------------------------------------------------- tenants
+
+
+def test_a_tenant_is_told_of_its_own_jobs_only(store: Store, server: StoreServer) -> None:
+    with running_api(server.url, auth="required") as url, ExitStack() as closing:
+
+        def client(tenant: str) -> httpx.Client:
+            headers = {"Authorization": f"Bearer {make_key(server, tenant).text}"}
+            found = httpx.Client(base_url=url, timeout=30, headers=headers)
+            return closing.enter_context(found)
+
+        acme, other, operator = client("acme"), client("other"), client("")
+        streams = [
+            closing.enter_context(event_stream(each, "/v1/events"))
+            for each in (acme, other, operator)
+        ]
+        submit(store, "a1", "a2", tenant="acme")
+        submit(store, "o1", tenant="other")
+        submit(store, "n1")
+        store.run(move_calls.delete(["a1", "o1"]))
+
+        told = [
+            [f"{event.data['id']} {event.what}" for event in stream.some(count)]
+            for stream, count in zip(streams, (3, 2, 6), strict=True)
+        ]
+        assert told[0] == ["a1 queued", "a2 queued", "a1 canceled"]
+        assert told[1] == ["o1 queued", "o1 canceled"]
+        assert len(told[2]) == 6
+        for path in ("/v1/jobs/a2/events", "/v1/jobs/a2/result?wait=30s"):
+            assert (other.get(path).status_code, other.get(path).json()["code"]) == (
+                404,
+                "job-not-found",
+            )
+        with event_stream(acme, "/v1/jobs/a2/events") as stream:
+            assert stream.next().what == "queued"
+
+
+def test_who_may_not_see_payloads_is_not_told_progress(store: Store, server: StoreServer) -> None:
+    submit(store, "j1")
+    [claimed] = claim(store)
+    store.run(calls.progress("j1", claimed.token, b'"secret"'))
+    key = make_key(server, scopes=[Scope.JOBS_READ])
+    with (
+        running_api(server.url, auth="required") as url,
+        httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key.text}"}) as client,
+        event_stream(client, "/v1/jobs/j1/events") as stream,
+    ):
+        event = stream.next()
+
+    assert (event.data["progress"], event.data["withheld"]) == (None, True)

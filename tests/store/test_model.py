@@ -24,9 +24,16 @@ from hypothesis.stateful import (
 )
 
 from jobyard.states import State
-from jobyard.store import calls
+from jobyard.store import calls, move_calls
 from jobyard.store.data import decode_data
-from jobyard.store.records import CancelOutcome, Claimed, Settled, SubmitStatus, Unique
+from jobyard.store.records import (
+    CancelOutcome,
+    Claimed,
+    MoveOutcome,
+    Settled,
+    SubmitStatus,
+    Unique,
+)
 from support.builders import KINDS, build_settlement, build_submission
 from support.consistency import verify
 
@@ -215,6 +222,57 @@ class Walk(RuleBasedStateMachine):
             assert outcome is CancelOutcome.ENDED
         assert state is job.state
 
+    @rule(target=sent, data=st.data())
+    @precondition(lambda self: self.jobs)
+    def retry(self, data: st.DataObject) -> Any:
+        job_id = data.draw(st.sampled_from(sorted(self.jobs)))
+        job = self.jobs[job_id]
+        call = move_calls.retry([job_id], self._nonce())
+
+        [outcome] = self.yard.store.run(call)
+
+        assert (outcome is MoveOutcome.DONE) is (job.state in (State.FAILED, State.CANCELED))
+        if outcome is MoveOutcome.DONE:
+            job.attempts = job.crashes = job.releases = 0
+            self._queue(job, job_id, at_head=False)
+        return call
+
+    @rule(target=sent, data=st.data(), later=st.booleans())
+    @precondition(lambda self: self.jobs)
+    def reschedule(self, data: st.DataObject, later: bool) -> Any:
+        job_id = data.draw(st.sampled_from(sorted(self.jobs)))
+        job = self.jobs[job_id]
+        delay = 600.0 if later else 0.0
+        call = move_calls.reschedule([job_id], self._nonce(), delay_seconds=delay)
+        waits = job.state in (State.QUEUED, State.SCHEDULED, State.RETRYING)
+
+        [outcome] = self.yard.store.run(call)
+
+        assert (outcome is MoveOutcome.DONE) is waits
+        if waits:
+            if job.state is State.QUEUED:
+                self.lines[job.queue].remove(job_id)
+            job.state = State.RETRYING if job.attempts else State.SCHEDULED
+            if not later:
+                self._queue(job, job_id, at_head=False)
+        return call
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.jobs)
+    def delete(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.jobs)))
+        job = self.jobs[job_id]
+
+        outcomes = [self.yard.store.run(move_calls.delete([job_id]))[0] for _ in range(2)]
+
+        if job.state in HELD:
+            assert outcomes == [MoveOutcome.RUNNING] * 2
+            return
+        assert outcomes == [MoveOutcome.DONE, MoveOutcome.MISSING]
+        if job.state is State.QUEUED:
+            self.lines[job.queue].remove(job_id)
+        del self.jobs[job_id]
+
     @rule(worker=workers)
     def expire(self, worker: str) -> None:
         if worker in self.joined:
@@ -296,6 +354,10 @@ class Walk(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ the model's moves
 
+    def _nonce(self) -> str:
+        self.nonce += 1
+        return f"move{self.nonce:04}"
+
     def _take(self, queues: list[str], limit: int) -> list[str]:
         taken: list[str] = []
         for queue in queues:
@@ -311,8 +373,12 @@ class Walk(RuleBasedStateMachine):
         assert (delivery.deliveries, delivery.attempts) == (job.deliveries, job.attempts)
 
     def _is_mine(self, worker: str, claimed: Claimed) -> bool:
-        job = self.jobs[claimed.id]
-        return job.state in HELD and (job.worker, job.token) == (worker, claimed.token)
+        job = self.jobs.get(claimed.id)
+        return (
+            job is not None
+            and job.state in HELD
+            and (job.worker, job.token) == (worker, claimed.token)
+        )
 
     def _end(self, job: _Job, job_id: str, kind: str, at_once: bool) -> None:
         if kind in ("retrying", "crashed") and job.state is State.CANCELING:

@@ -10,7 +10,7 @@ import pytest
 from jobyard.ids import new_id
 from jobyard.states import State
 from jobyard.store import move_calls
-from jobyard.store.records import MoveOutcome, Settled
+from jobyard.store.records import MoveOutcome, Settled, SubmitStatus, Unique
 from support.consistency import verify
 
 if TYPE_CHECKING:
@@ -149,6 +149,39 @@ def test_a_late_settlement_of_the_run_before_changes_nothing(yard: Yard) -> None
     assert yard.settle("succeeded", claimed) is Settled.AGAIN
     assert yard.waiting() == ["j1"]
     verify(yard.client, yard.keys)
+
+
+def test_a_job_takes_its_unique_key_again(yard: Yard) -> None:
+    unique = Unique("k")
+    yard.settle("failed", yard.claim_new("j1", tenant="acme", unique=unique)[0])
+
+    assert retry(yard, "j1") is MoveOutcome.DONE
+
+    [second] = yard.submit("j2", tenant="acme", unique=unique)
+    assert second.status is SubmitStatus.TAKEN
+    verify(yard.client, yard.keys)
+
+
+def test_a_job_whose_unique_key_another_has_by_now_stays_as_it_is(yard: Yard) -> None:
+    unique = Unique("k")
+    yard.settle("failed", yard.claim_new("j1", tenant="acme", unique=unique)[0])
+    yard.submit("j2", tenant="acme", unique=unique)
+    before = yard.dump()
+
+    assert retry(yard, "j1") is MoveOutcome.TAKEN
+    assert yard.dump() == before
+
+
+def test_a_job_that_is_queued_anew_counts_among_those_that_wait(yard: Yard) -> None:
+    yard.settle("failed", yard.claim_new("j1", tenant="acme", waiting_limit=1)[0])
+
+    retry(yard, "j1")
+
+    [second] = yard.submit("j2", tenant="acme", waiting_limit=1)
+    assert second.status is SubmitStatus.QUOTA
+    yard.claim()
+    [third] = yard.submit("j3", tenant="acme", waiting_limit=1)
+    assert third.status is SubmitStatus.CREATED
 
 
 # ---------------------------------------------------------------- reschedule

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobyard.states import TERMINAL, State
-from jobyard.store import calls
-from jobyard.store.records import CancelOutcome, Idempotency, Settled, SubmitStatus
+from jobyard.store import calls, move_calls
+from jobyard.store.records import CancelOutcome, Idempotency, MoveOutcome, Settled, SubmitStatus
 from support.builders import build_nonce, build_settlement, build_submission
 from support.consistency import verify
 from support.racing import batches, race
@@ -283,6 +283,77 @@ def test_cancel_against_promote_leaves_each_job_in_one_place(
 
     assert {yard.read(job_id).state for job_id in ids} == {State.CANCELED}
     assert yard.waiting() == []
+    verify(yard.client, yard.keys)
+
+
+def test_retries_queue_each_job_once_for_each_that_was_asked_for(
+    yard: Yard, settings: Settings
+) -> None:
+    ids = fill(yard, 300)
+    yard.join("w1")
+    for _ in range(3):
+        yard.store.run(
+            calls.settle("w1", [build_settlement("failed", job) for job in yard.claim()])
+        )
+
+    def retry(nonce: str) -> Callable[[Store], list[MoveOutcome]]:
+        def run(store: Store) -> list[MoveOutcome]:
+            retries = [move_calls.retry(batch, nonce) for batch in batches(ids, 7)]
+            return [outcome for call in retries for outcome in store.run(call)]
+
+        return run
+
+    runs = race(settings, retry("one"), retry("one"), retry("two"))
+
+    for outcomes in zip(*runs, strict=True):
+        assert set(outcomes) <= {MoveOutcome.DONE, MoveOutcome.WAITING}
+        assert outcomes[0] is outcomes[1]
+        assert outcomes[0] is not outcomes[2]
+    assert sorted(yard.waiting()) == ids
+    verify(yard.client, yard.keys)
+
+
+def test_deletions_against_claims_leave_each_job_with_one_of_them(
+    yard: Yard, settings: Settings
+) -> None:
+    ids = fill(yard, 600)
+
+    def delete(store: Store) -> list[str]:
+        gone = []
+        for batch in batches(ids[::-1], 5):
+            outcomes = store.run(move_calls.delete(batch))
+            found = zip(batch, outcomes, strict=True)
+            gone += [job_id for job_id, outcome in found if outcome is MoveOutcome.DONE]
+        return gone
+
+    claimed, *deleted = race(
+        settings, lambda store: [job.id for job in claimer("w1", 5)(store)], delete, delete
+    )
+
+    assert sorted([*claimed, *deleted[0], *deleted[1]]) == ids
+    verify(yard.client, yard.keys)
+
+
+def test_reschedulings_against_claims_and_promotions_leave_each_job_in_one_place(
+    yard: Yard, settings: Settings
+) -> None:
+    ids = fill(yard, 300)
+
+    def reschedule(delay: float) -> Callable[[Store], Any]:
+        def run(store: Store) -> None:
+            for n, batch in enumerate(batches(ids, 5)):
+                store.run(move_calls.reschedule(batch, f"{delay}-{n}", delay_seconds=delay))
+
+        return run
+
+    def promote(store: Store) -> None:
+        for _ in range(60):
+            store.run(calls.promote(limit=10))
+
+    race(settings, claimer("w1", 3), reschedule(60.0), reschedule(0.001), promote)
+
+    states = Counter(yard.read(job_id).state for job_id in ids)
+    assert set(states) <= {State.RUNNING, State.QUEUED, State.SCHEDULED}
     verify(yard.client, yard.keys)
 
 

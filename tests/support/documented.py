@@ -29,6 +29,9 @@ def check_documented(reply: httpx.Response) -> None:
     asked = f"{reply.request.method} {reply.request.url.path[:200]}"
     found = operation["responses"].get(str(reply.status_code))
     assert found, f"{asked}: {reply.status_code} is not documented"
+    if "content-type" not in reply.headers:
+        assert "content" not in found, f"{asked}: has no content, which it should have"
+        return
     media_type = reply.headers.get("content-type", "").partition(";")[0]
     assert media_type in found.get("content", {}), f"{asked}: {media_type} is not documented"
     if media_type == PROBLEM and reply.request.method != "HEAD":

@@ -321,7 +321,8 @@ def progress(yard: Yard) -> Call[Any]:
 
 def retry(yard: Yard) -> Call[Any]:
     for kind in ("failed", "canceled", "succeeded"):
-        yard.settle(kind, yard.claim_new(kind, tenant="acme")[0])
+        tied: dict[str, Any] = {"tenant": "acme", "unique": Unique(kind), "waiting_limit": 9}
+        yard.settle(kind, yard.claim_new(kind, **tied)[0])
     yard.claim_new("running")
     yard.submit("waiting", "other")
     ids = ["failed", "canceled", "succeeded", "running", "waiting", "missing"]

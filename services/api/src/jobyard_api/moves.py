@@ -108,6 +108,7 @@ class Moves:
 _REFUSALS = {
     MoveOutcome.RUNNING: (Code.JOB_RUNNING, "The job is running: cancel it first, or wait."),
     MoveOutcome.ENDED: (Code.JOB_ENDED, "The job has ended already, as `state` says."),
+    MoveOutcome.TAKEN: (Code.UNIQUE_CONFLICT, "Another job has its unique key by now."),
     MoveOutcome.WAITING: (Code.JOB_WAITING, "The job waits, as `state` says."),
     MoveOutcome.TAKEN: (Code.UNIQUE_CONFLICT, "Another job has its unique key by now."),
 }

@@ -251,7 +251,7 @@ PROBLEM_TYPES: dict[Code, ProblemType] = {
             "Another job has this unique key",
             "A job of the same `unique.key` was submitted before and has not ended; `job_id` names "
             "it. With `on_conflict` `replace`, it has started, and cannot be replaced. Nothing was "
-            "stored. To try a job again is refused as well while another one has its key.",
+            "stored, and a job that was to be queued anew stays as it is.",
             "Wait until that job has ended, or ask for it: `on_conflict` `existing` answers with "
             "the job that there is, `replace` cancels it while it waits.",
         ),

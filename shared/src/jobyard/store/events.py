@@ -56,7 +56,7 @@ class Change(NamedTuple):
     @property
     def at(self) -> datetime:
         """When it happened, by the server's clock."""
-        return datetime.fromtimestamp(self.place.ms / 1000, UTC)
+        return moment_of(self.place.ms)
 
     @property
     def value(self) -> Any:
@@ -84,6 +84,11 @@ class About(NamedTuple):
     task: str
     tenant: str
     tags: tuple[str, ...]
+
+
+def moment_of(ms: int) -> datetime:
+    """A time of the server's clock."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def place_of(entry_id: bytes) -> Place:

@@ -339,7 +339,7 @@ class MoveOutcome(StrEnum):
     WAITING = "waiting"
     """It waits, in a way that does not allow the move."""
     TAKEN = "taken"
-    """Another job holds its unique key."""
+    """Another job has its unique key by now."""
     MISSING = "missing"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreUnavailableError
 from jobyard.states import State
@@ -150,9 +150,7 @@ class Feed:
         self._first = [sse.event("gap", {"detail": text}, self._cursor())]
 
     def _show(self, change: Change, about: About) -> bytes:
-        shown: dict[str, Any] = {
-            "id": change.id, "task": about.task, "queue": change.queue, "at": change.at,
-        }  # fmt: skip
+        shown = sse.whose(change.id, about.task, change.queue, change.at)
         self._told = cursor = self._cursor()
         if change.what == PROGRESS:
             said = sse.progress(change.value, is_shown=self._wanted.shows_payloads)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jobyard.errors import StoreUnavailableError
 from jobyard.states import TERMINAL, State
 from jobyard.store import event_calls
-from jobyard.store.events import PROGRESS
+from jobyard.store.events import PROGRESS, moment_of
 from jobyard_api.events import sse
 from jobyard_api.events.cursor import text_of
 from jobyard_api.events.trail import GapError, Trail
@@ -122,7 +121,7 @@ class JobStream:
         return blocks
 
     async def _show(self, change: Change) -> bytes:
-        about = {"id": self._id, "task": self._task, "queue": self._queue, "at": change.at}
+        about = sse.whose(self._id, self._task, self._queue, change.at)
         if change.what != PROGRESS:
             return sse.event("state", {**about, "state": change.what}, self._cursor())
         progress = change.value if change.data else await self._progress()
@@ -153,9 +152,8 @@ class JobStream:
     def _begin(self, seen: Watched) -> None:
         """Stands at the place that the present state is of, and shows that state."""
         self._trail.begin({self._queue: seen.place})
-        about = {"id": self._id, "task": self._task, "queue": self._queue}
-        at = datetime.fromtimestamp(seen.now_ms / 1000, UTC)
-        shown = {**about, "at": at, "state": seen.state, **self._said(seen.progress)}
+        about = sse.whose(self._id, self._task, self._queue, moment_of(seen.now_ms))
+        shown = {**about, "state": seen.state, **self._said(seen.progress)}
         self._first.append(sse.event("state", shown, self._cursor()))
         self._is_ended = seen.state in TERMINAL
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from jobyard.lanes import base_of, priority_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 HEARTBEAT = b": heartbeat\n\n"
 """A comment: keeps the connection in use, and says nothing."""
@@ -36,6 +39,12 @@ def hello(cursor: str) -> bytes:
 def retry() -> bytes:
     """When to come back after the stream has ended; also its last words."""
     return b"retry: %d\n\n" % random.randint(*_RETRY_MS)  # noqa: S311
+
+
+def whose(job_id: str, task: str, queue: str, at: datetime) -> dict[str, Any]:
+    """The members of every event of a job, in the words of the job itself."""
+    named = {"queue": base_of(queue), "priority": priority_of(queue)}
+    return {"id": job_id, "task": task, **named, "at": at}
 
 
 def progress(value: Any, *, is_shown: bool) -> dict[str, Any]:

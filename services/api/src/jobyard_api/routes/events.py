@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from jobyard.lanes import base_of, lanes_of
 from jobyard.states import State
 from jobyard_api.access import GuardedRoute, needs
 from jobyard_api.events.cursor import MAX_CHARACTERS, Cursor, cursor_of
@@ -98,13 +99,18 @@ async def stream_events(
     """Follow all jobs, or those that a filter lets pass."""
     wanted = EventFilter(
         tenant=principal.tenant,
-        queues=frozenset({query.queue}) if query.queue else None,
+        queues=lanes_named(query.queue) if query.queue else None,
         states=frozenset(query.state),
         task=query.task,
         tag=query.tag,
         shows_payloads=principal.may(Scope.PAYLOADS_READ),
     )
     return EventStreamResponse(await yard.following.events(wanted, place_of(last_event_id)))
+
+
+def lanes_named(queue: str) -> frozenset[str]:
+    """A queue with its lanes, or the one lane that is named."""
+    return frozenset(lanes_of(queue) if base_of(queue) == queue else {queue})
 
 
 def place_of(last_event_id: str | None) -> Cursor | None:

@@ -16,12 +16,13 @@ end
 -- Moves each id from ARGV[first] on, after all types were checked. Returns n × outcome.
 local function move_each(first, move)
   for i = first, #ARGV do
-    local job = fields(ARGV[i], 'origin', 'tenant', 'unique')
+    local job = fields(ARGV[i], 'origin', 'tenant', 'ties')
     if job then
       local queue = job[1] or 'default'
       guard(queue)
       if job[2] then expect('zset', yard('tenant', job[2])) end
-      if job[3] then expect('hash', yard('unique', job[2] or '')) end
+      if is_tied(job[3], 'u') then expect('hash', yard('unique', job[2] or '')) end
+      if is_tied(job[3], 'w') then expect('set', yard('waiting', job[2] or '')) end
       for _, place in ipairs({ 'deferred', 'ready' }) do expect('zset', key(place, queue)) end
     end
   end

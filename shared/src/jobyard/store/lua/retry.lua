@@ -1,15 +1,24 @@
 -- retry: a job that failed or was canceled is queued anew: its attempts begin again, its history stays.
 -- A nonce that the job has seen changes nothing: the call was sent twice.
 -- KEYS none  ARGV prefix, tenant (whose jobs they must be; '' for anybody's), nonce, n × id
--- Returns n × outcome: done | ended (and did not fail) | running | waiting | taken (its unique key, by
--- another job) | missing.
+-- Returns n × outcome: done | ended (and did not fail) | running | waiting | taken (another job has its
+-- unique key by now) | missing.
 
 local tenant, nonce = ARGV[2], ARGV[3]
 local ENDS = { failed = 'failed', canceled = 'canceled', stopped = 'failed' } -- status → registry
 
+-- What knew the job until it ended knows it again: its unique key, and the jobs of its tenant that wait.
+local function is_taken(id, ties, owner, unique)
+  local holder = is_tied(ties, 'u') and unique and redis.call('HGET', yard('unique', owner), unique)
+  return holder and holder ~= id
+end
+local function tie_again(id, ties, owner, unique)
+  if is_tied(ties, 'u') and unique then redis.call('HSET', yard('unique', owner), unique, id) end
+  if is_tied(ties, 'w') then redis.call('SADD', yard('waiting', owner), id) end
+end
+
 local function retry(id)
-  local job = fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired', 'unique',
-    'tenant')
+  local job = fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired', 'ties', 'tenant', 'unique')
   if not job or not job[1] or not is_of(id, tenant) then return 'missing' end
   local status, queue, registry = job[1], job[2] or 'default', ENDS[job[1]]
   if was_moved(job[3], nonce) then return 'done' end
@@ -17,7 +26,8 @@ local function retry(id)
   if status ~= 'finished' and not registry then return 'waiting' end
   local is_late = job[5] or (tonumber(job[4] or '') or NOW) < NOW
   if not registry or is_late then return 'ended' end
-  if job[6] and holder_of(job[7] or '', job[6]) then return 'taken' end
+  if is_taken(id, job[6], job[7] or '', job[8]) then return 'taken' end
+  tie_again(id, job[6], job[7] or '', job[8])
   redis.call('ZREM', key(registry, queue), id)
   for _, name in ipairs({ keys_of(id) }) do redis.call('PERSIST', name) end
   redis.pcall('ZREM', yard('apart', queue), id)
