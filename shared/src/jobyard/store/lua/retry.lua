@@ -34,7 +34,6 @@ local function retry(id)
   redis.call('HDEL', key('job', id), 'attempts', 'crashes', 'releases', 'cancel', 'worker_name',
     'started_at', 'ended_at', 'progress', 'told_at')
   redis.call('HSET', key('job', id), 'moved_by', moved_by(job[3], nonce))
-  if job[6] then redis.call('HSET', yard('unique', job[7] or ''), job[6], id) end
   count(queue, 'requeued')
   make_ready_as_asked(id, queue)
   return 'done'
