@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobyard.store import Store, calls
+from jobyard.store.records import Succeeded
 from support.builders import build_nonce
 from support.rest import Rest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
 
+    from jobyard.store.records import Claimed
     from support.processes import Services
 
 
@@ -32,9 +37,13 @@ def codes(results: list[dict[str, Any]]) -> list[tuple[int, str]]:
     return [(one["status"], one.get("problem", {}).get("code", "")) for one in results]
 
 
-def claim(store: Store, queue: str) -> list[str]:
+def claimed(store: Store, queue: str) -> Sequence[Claimed]:
     store.run(calls.join("tester", pool="p", slots=8, lease_seconds=60))
-    return [job.id for job in store.run(calls.claim("tester", build_nonce(), [queue], 100)).jobs]
+    return store.run(calls.claim("tester", build_nonce(), [queue], 100)).jobs
+
+
+def claim(store: Store, queue: str) -> list[str]:
+    return [job.id for job in claimed(store, queue)]
 
 
 # ---------------------------------------------------------------- priority
@@ -87,6 +96,21 @@ def test_the_existing_job_is_the_answer_where_that_is_asked_for(api: httpx.Clien
     assert (reply.status_code, reply.json()["id"]) == (200, first["id"])
     assert reply.headers["location"] == f"/v1/jobs/{first['id']}"
     assert "idempotent-replayed" not in reply.headers
+
+
+def test_whoever_waits_for_the_existing_job_is_told_that_it_is_not_new(
+    api: httpx.Client, store: Store
+) -> None:
+    first = submit(api, queue="q", unique={"key": "k"}).json()
+    body = {"task": "echo", "unique": {"key": "k", "on_conflict": "existing"}}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(api.post, "/v1/jobs", json=body, headers={"Prefer": "wait=20"})
+        [token] = [job.token for job in claimed(store, "q")]
+        end = Succeeded(id=first["id"], token=token, started=0.0, ended=0.0, result=b"7")
+        store.run(calls.settle("tester", [end]))
+        reply = waiting.result(30)
+
+    assert (reply.status_code, reply.json()["id"]) == (200, first["id"])
 
 
 def test_a_waiting_job_is_replaced_and_a_running_one_is_not(

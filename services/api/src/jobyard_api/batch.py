@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from jobyard_api.models import BatchRequest
     from jobyard_api.yard import Yard
 
+READS = 16
+"""Jobs of a batch that are read at once: the others' time with the store has not begun by then."""
+
 
 async def submit_batch(
     yard: Yard, request: BatchRequest, owner: str | None, idempotency_key: str | None
@@ -52,8 +55,9 @@ async def submit_batch(
         submitted = iter(await yard.commit_together(good))
     else:
         submitted = iter([withheld()] * len(good))
+    gate = asyncio.Semaphore(READS)
     outcomes = [
-        _outcome(yard, one, one if isinstance(one, RefusalError) else next(submitted))
+        _outcome(yard, gate, one, one if isinstance(one, RefusalError) else next(submitted))
         for one in prepared
     ]
     await asyncio.gather(*(one for one in outcomes if isinstance(one, asyncio.Task)))
@@ -99,7 +103,10 @@ async def _commit(yard: Yard, submissions: Sequence[Submission]) -> list[Submitt
 
 
 def _outcome(
-    yard: Yard, submission: Submission | RefusalError, reply: Submitted | RefusalError
+    yard: Yard,
+    gate: asyncio.Semaphore,
+    submission: Submission | RefusalError,
+    reply: Submitted | RefusalError,
 ) -> bytes | asyncio.Task[bytes]:
     """At once, but for a job that may have been there before: it is read beside the others."""
     if isinstance(submission, RefusalError):
@@ -108,17 +115,20 @@ def _outcome(
         return _refused(reply)
     if reply.status is SubmitStatus.CREATED:
         return _CREATED % text_of_submission(submission, reply.state)
-    return asyncio.create_task(_stored(yard, submission, reply))
+    return asyncio.create_task(_stored(yard, gate, submission, reply))
 
 
 _CREATED = b'{"status":201,"job":%s}'
 
 
-async def _stored(yard: Yard, submission: Submission, reply: Submitted) -> bytes:
+async def _stored(
+    yard: Yard, gate: asyncio.Semaphore, submission: Submission, reply: Submitted
+) -> bytes:
     try:
-        placed = await yard.placed(submission, reply)
-    except RefusalError as refusal:
-        return _refused(refusal)
+        async with gate:
+            placed = await yard.placed(submission, reply)
+    except (RefusalError, StoreUnavailableError, StoreDataError) as error:
+        return _refused(refusal_of(error))
     is_new = not (placed.replayed or placed.existing)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return b'{"status":%d,"job":%s}' % (status, placed.text)

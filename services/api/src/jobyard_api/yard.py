@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -190,7 +190,7 @@ class Yard:
             return placed, None
         if record.state not in TERMINAL:
             return placed, None
-        return Placed(placed.id, text_of(record), placed.replayed), seconds
+        return replace(placed, text=text_of(record)), seconds
 
     async def list_jobs(self, wanted: Filter, before: Cursor | None, limit: int) -> Listing:
         """One page of jobs, newest first."""
