@@ -3,7 +3,7 @@
 Two stores with an API process each, one with few jobs and one with many; the same requests to
 both, in turn: a job, and the first page of lists: all, by state, by tag, by tenant. A slice is a
 number of requests over one kept connection; printed are the medians of the slices, and of their
-ratios.
+ratios: of what a client waits, and of the server's time in the store alone.
 """
 
 from __future__ import annotations
@@ -54,13 +54,17 @@ class Side:
     client: http.client.HTTPConnection
     paths: dict[str, str]
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    store_seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def measure(self, name: str, requests: int) -> None:
         """One slice."""
         self.client.close()  # an idle connection may be gone
         self._ask(name)
+        self.lab.client.config_resetstat()
         taken = [self._ask(name) for _ in range(requests)]
         self.seconds.setdefault(name, []).append(statistics.median(taken))
+        scripts = self.lab.client.info("commandstats")["cmdstat_evalsha"]
+        self.store_seconds.setdefault(name, []).append(scripts["usec"] / scripts["calls"] / 1e6)
 
     def _ask(self, name: str) -> float:
         before = time.perf_counter()
@@ -156,14 +160,20 @@ def _paths(client: http.client.HTTPConnection) -> dict[str, str]:
 
 def _print(sides: list[Side], names: list[str]) -> None:
     few, many = sides
-    print(f"\nms a request: median of slices; ratio {many.jobs} : {few.jobs} jobs (quartiles)")
+    print(f"\nms, median of slices; ratio {many.jobs} : {few.jobs} jobs (quartiles)")
+    print(f"  {'':20}{'a request':>48}{'in the store':>48}")
     for name in names:
-        pairs = zip(few.seconds[name][1:], many.seconds[name][1:], strict=True)
-        ratios = [more / less for less, more in pairs]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        cells = [statistics.median(side.seconds[name][1:]) * 1000 for side in sides]
-        shown = "".join(f"{cell:9.3f}" for cell in cells)
-        print(f"  {name:24}{shown}   {middle:.3f} ({low:.3f} to {high:.3f})", flush=True)
+        cells = _cell(few.seconds[name], many.seconds[name])
+        in_store = _cell(few.store_seconds[name], many.store_seconds[name])
+        print(f"  {name:20}{cells:>48}{in_store:>48}", flush=True)
+
+
+def _cell(few: list[float], many: list[float]) -> str:
+    """The first slice, which warms up, is left out."""
+    pairs = zip(few[1:], many[1:], strict=True)
+    low, middle, high = statistics.quantiles([more / less for less, more in pairs], n=4)
+    times = [statistics.median(side[1:]) * 1000 for side in (few, many)]
+    return f"{times[0]:8.3f} {times[1]:8.3f}  {middle:.3f} ({low:.3f} to {high:.3f})"
 
 
 if __name__ == "__main__":

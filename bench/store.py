@@ -2,7 +2,8 @@
 
     .venv/bin/python bench/store.py [--most 1000000] [--only bytes,growth,queues]
 
-* bytes: ``used_memory`` a job, with a payload of 100 bytes and all metadata, queued and finished,
+* bytes: ``used_memory`` a job, with a payload of 100 bytes, trace, retry policy and description,
+  without and with two tags and a tenant, queued and finished,
   with ``stream-node-max-bytes 256`` and with the server's default; RQ's own jobs beside them;
 * growth: microseconds a call (commandstats) of claim, submit and settle at 10^3 to 10^6 waiting;
 * queues: the same for a worker of 64 queues beside one of a single queue.
@@ -43,10 +44,11 @@ _PAYLOAD = b'{"text": "' + b"x" * 88 + b'"}'
 _METADATA: dict[str, Any] = {
     "meta": {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
     "retry": RetryPolicy.exponential(max_retries=5).to_json(),
-    "tags": ("billing", "eu-west"),
-    "tenant": "acme",
     "description": "Sends the invoice of one customer",
 }
+_TIES: dict[str, Any] = {"tags": ("billing", "eu-west"), "tenant": "acme"}
+"""What makes lists of their own grow."""
+
 _WORKER = "bench"
 _NONCES = Nonces()
 _ROUNDS = 7
@@ -81,18 +83,26 @@ def _arguments() -> argparse.Namespace:
 
 def _bytes(arguments: argparse.Namespace) -> None:
     print("\nbytes a job (here without the append-only file, whose buffers would count)")
-    measures = {"Jobyard": (_our_bytes, arguments.jobs), "RQ": (_rq_bytes, arguments.jobs // 10)}
+    measures = {
+        "Jobyard": (_our_bytes, arguments.jobs),
+        "tags and tenant": (_our_tied_bytes, arguments.jobs),
+        "RQ": (_rq_bytes, arguments.jobs // 10),
+    }
     for setting, options in _NODES.items():
         for name, (measure, jobs) in measures.items():
             with Lab({"appendonly": "no", **options}) as lab:
                 queued, finished = measure(lab, jobs)
-            print(f"  {name:8} {setting:26}: queued {queued:5.0f} B, finished {finished:5.0f} B")
+            print(f"  {name:16} {setting:26}: queued {queued:5.0f} B, finished {finished:5.0f} B")
 
 
-def _our_bytes(lab: Lab, jobs: int) -> tuple[float, float]:
+def _our_tied_bytes(lab: Lab, jobs: int) -> tuple[float, float]:
+    return _our_bytes(lab, jobs, **_TIES)
+
+
+def _our_bytes(lab: Lab, jobs: int, **ties: Any) -> tuple[float, float]:
     _join(lab)
     empty = _used(lab)
-    lab.submit("bench_noop", jobs, _PAYLOAD, **_METADATA)
+    lab.submit("bench_noop", jobs, _PAYLOAD, **_METADATA, **ties)
     queued = _used(lab)
     while claimed := _claim(lab, [QUEUE], calls.BATCH):
         _settle(lab, claimed)
