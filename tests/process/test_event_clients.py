@@ -89,7 +89,7 @@ class Client:
         self.connections += 1
         try:
             going_on = f"Last-Event-ID: {self.last_id}\r\n" if self.last_id else ""
-            writer.write(f"GET {self.path} HTTP/1.0\r\nHost: x\r\n{going_on}\r\n".encode())
+            writer.write(f"GET {self.path} HTTP/1.0\r\nHost: localhost\r\n{going_on}\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
             if b" 200 " not in head.partition(b"\r\n")[0]:
                 return

@@ -13,7 +13,7 @@ from jobyard_api.body import parse
 from jobyard_api.json_size import Bounds
 from jobyard_api.plain_json import read_plain
 
-BOUNDS = Bounds(depth=4, values=60)
+BOUNDS = Bounds(depth=4, values=60, keys=3)
 
 PIECES = [
     "{", "}", "[", "]", ",", ":", '"a":', '"a": 1', '"b"', '"a:b"', " ", "\n", "\t", "\x00",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from jobyard.errors import (
     UnknownQueueError,
     UnknownTaskError,
 )
-from jobyard.store.records import SubmitStatus
+from jobyard.store.records import SubmitStatus, Submitted
 from jobyard_api.admission import withheld
 from jobyard_api.answers import json_text, text_of_submission
 from jobyard_api.idempotency import once_each
@@ -26,11 +27,15 @@ from jobyard_api.problems import RefusalError, field_errors, refusal_of
 from jobyard_api.submitter import LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
+    from typing import TypeAlias
 
-    from jobyard.store.records import Submission, Submitted
+    from jobyard.store.records import Submission
     from jobyard_api.models import BatchRequest
     from jobyard_api.yard import Yard
+
+    Prepared: TypeAlias = Submission | RefusalError
+    Pair: TypeAlias = tuple[Prepared, Submitted | RefusalError]
 
 READS = 16
 """Jobs of a batch that are read at once: the others' time with the store has not begun by then."""
@@ -43,30 +48,75 @@ async def submit_batch(
 
     Raises:
         StoreUnavailableError: The store cannot serve now, and nothing is known to be stored.
+        RefusalError: As above.
     """
-    prepared = [
-        await _prepare(yard, member, owner, idempotency_key, index)
-        for index, member in enumerate(request.jobs)
-    ]
-    good = [one for one in prepared if not isinstance(one, RefusalError)]
-    if not request.all_or_nothing:
-        submitted = iter(await _commit(yard, good))
-    elif len(good) == len(prepared):
-        submitted = iter(await yard.commit_together(good))
-    else:
-        submitted = iter([withheld()] * len(good))
+    parts = _parts(yard, request.jobs, owner, idempotency_key)
+    store = _store_together if request.all_or_nothing else _store_each
     gate = asyncio.Semaphore(READS)
-    outcomes = [
-        _outcome(yard, gate, one, one if isinstance(one, RefusalError) else next(submitted))
-        for one in prepared
-    ]
+    outcomes = [_outcome(yard, gate, *pair) for pair in await store(yard, parts)]
     await asyncio.gather(*(one for one in outcomes if isinstance(one, asyncio.Task)))
     return [one.result() if isinstance(one, asyncio.Task) else one for one in outcomes]
 
 
+async def _parts(
+    yard: Yard, members: Sequence[Any], owner: str | None, idempotency_key: str | None
+) -> AsyncIterator[list[Prepared]]:
+    """The jobs, as many at a time as go in one call; others have their turn in between."""
+    for start in range(0, len(members), LIMIT):
+        part = enumerate(members[start : start + LIMIT], start)
+        yield [await _prepare(yard, each, owner, idempotency_key, at) for at, each in part]
+        await asyncio.sleep(0)
+
+
+async def _store_each(yard: Yard, parts: AsyncIterator[list[Prepared]]) -> list[Pair]:
+    """A part is stored while the next one is prepared; one that fails fails alone."""
+    calls = [asyncio.create_task(_store(yard, part)) async for part in parts]
+    pairs = [pair for call in await asyncio.gather(*calls) for pair in call]
+    replies = [reply for _, reply in pairs]
+    if not any(isinstance(reply, Submitted) for reply in replies):
+        _raise_if_of_store(replies)
+    return pairs
+
+
+async def _store(yard: Yard, part: Sequence[Prepared]) -> list[Pair]:
+    good = [one for one in part if not isinstance(one, RefusalError)]
+    submitted: Iterator[Submitted | RefusalError]
+    try:
+        submitted = iter(await yard.commit(good))
+    except (StoreUnavailableError, StoreDataError) as error:
+        submitted = repeat(refusal_of(error))
+    return _paired(part, submitted)
+
+
+async def _store_together(yard: Yard, parts: AsyncIterator[list[Prepared]]) -> list[Pair]:
+    """All in one call of their own, or none of them."""
+    prepared = [one async for part in parts for one in part]
+    refused = [one for one in prepared if isinstance(one, RefusalError)]
+    _raise_if_of_store(refused)
+    if refused:
+        return _paired(prepared, repeat(withheld()))
+    good = [one for one in prepared if not isinstance(one, RefusalError)]
+    return _paired(prepared, iter(await yard.commit_together(good)))
+
+
+def _paired(
+    prepared: Sequence[Prepared], submitted: Iterator[Submitted | RefusalError]
+) -> list[Pair]:
+    return [(one, one if isinstance(one, RefusalError) else next(submitted)) for one in prepared]
+
+
+def _raise_if_of_store(replies: Sequence[Submitted | RefusalError]) -> None:
+    for reply in replies:
+        if isinstance(reply, RefusalError) and reply.code in _OF_STORE:
+            raise reply
+
+
+_OF_STORE = (Code.STORE_UNAVAILABLE, Code.STORE_DATA)
+
+
 async def _prepare(
     yard: Yard, member: Any, owner: str | None, idempotency_key: str | None, index: int
-) -> Submission | RefusalError:
+) -> Prepared:
     try:
         request = JobRequest.model_validate(member)
         once = once_each(owner, "batch", idempotency_key, index, request)
@@ -79,34 +129,14 @@ async def _prepare(
         InvalidPayloadError,
         PayloadTooLargeError,
         RefusalError,
+        StoreUnavailableError,
+        StoreDataError,
     ) as error:
         return refusal_of(error)
 
 
-async def _commit(yard: Yard, submissions: Sequence[Submission]) -> list[Submitted | RefusalError]:
-    """In calls that are no larger than the store likes; one that fails fails alone."""
-    calls = [yard.commit(submissions[at : at + LIMIT]) for at in range(0, len(submissions), LIMIT)]
-    replies = await asyncio.gather(*calls, return_exceptions=True)
-    errors = [reply for reply in replies if isinstance(reply, BaseException)]
-    for error in errors:
-        is_of_store = isinstance(error, (StoreUnavailableError, StoreDataError))
-        if not is_of_store or len(errors) == len(replies):
-            raise error
-    outcomes: list[Submitted | RefusalError] = []
-    for call, reply in enumerate(replies):
-        if isinstance(reply, Exception):
-            jobs = len(submissions[call * LIMIT : (call + 1) * LIMIT])
-            outcomes += [refusal_of(reply)] * jobs
-        elif not isinstance(reply, BaseException):
-            outcomes += reply
-    return outcomes
-
-
 def _outcome(
-    yard: Yard,
-    gate: asyncio.Semaphore,
-    submission: Submission | RefusalError,
-    reply: Submitted | RefusalError,
+    yard: Yard, gate: asyncio.Semaphore, submission: Prepared, reply: Submitted | RefusalError
 ) -> bytes | asyncio.Task[bytes]:
     """At once, but for a job that may have been there before: it is read beside the others."""
     if isinstance(submission, RefusalError):

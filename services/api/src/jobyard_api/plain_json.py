@@ -20,7 +20,6 @@ def read_plain(body: bytes, bounds: Bounds) -> Any:
     opened = body.count(b"[") + body.count(b"{")
     if (
         body.count(b",") + opened >= bounds.values
-        or body.count(b":") > bounds.keys
         or b"\\u" in body  # may be half of a surrogate pair
         or may_hold_large_number(body)
     ):
@@ -29,15 +28,18 @@ def read_plain(body: bytes, bounds: Bounds) -> Any:
         value = from_json(body)
     except ValueError:
         return None
-    if opened > bounds.depth and _is_deep(value, bounds.depth):
+    is_small = opened <= bounds.depth and body.count(b":") <= bounds.keys
+    if not is_small and _is_large(value, bounds):
         return None
     return value if _is_all_kept(body, to_json(value)) else None
 
 
-def _is_deep(value: Any, depth: int) -> bool:
-    """Whether there is a list or an object ``depth`` levels down, in which more may be."""
+def _is_large(value: Any, bounds: Bounds) -> bool:
+    """Whether an object has too many keys, or something is so deep that more may be below it."""
     level = [value]
-    for _ in range(depth):
+    for _ in range(bounds.depth):
+        if any(type(each) is dict and len(each) > bounds.keys for each in level):
+            return True
         level = [
             inner
             for outer in level
