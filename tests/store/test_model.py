@@ -91,6 +91,7 @@ class Walk(RuleBasedStateMachine):
         self.yard.client.flushall()
         self.jobs: dict[str, _Job] = {}
         self.lines: dict[str, list[str]] = {queue: [] for queue in QUEUES}
+        self.deleted: set[str] = set()
         self.joined: set[str] = set()
         self.expired: set[str] = set()
         self.number = 0
@@ -272,6 +273,7 @@ class Walk(RuleBasedStateMachine):
         if job.state is State.QUEUED:
             self.lines[job.queue].remove(job_id)
         del self.jobs[job_id]
+        self.deleted.add(job_id)
 
     @rule(worker=workers)
     def expire(self, worker: str) -> None:
@@ -311,7 +313,12 @@ class Walk(RuleBasedStateMachine):
 
     @rule(call=sent)
     def send_again(self, call: Call[Any]) -> None:
-        """A lost reply, however long ago: the call is not applied a second time."""
+        """A lost reply, however long ago: the call is not applied a second time.
+
+        Nothing is remembered of a deleted job: its submission would store it anew.
+        """
+        if call.script.name in {"submit", "admit"} and not self.deleted.isdisjoint(call.sent):
+            return
         before = self._jobs_as_stored()
 
         self.yard.store.run(call)

@@ -283,6 +283,15 @@ def test_a_job_that_is_tried_again_takes_its_key_anew(yard: Yard, tenant: str) -
     assert submit(yard, "j2", tenant=tenant) == Submitted("j1", SubmitStatus.TAKEN, State.QUEUED)
 
 
+def test_a_key_that_a_vanished_job_had_does_not_stop_another_try(yard: Yard) -> None:
+    submit(yard, "j1")
+    yard.cancel("j1")
+    submit(yard, "j2")
+    yard.client.delete(yard.keys.job("j2"))
+
+    assert yard.store.run(move_calls.retry(["j1"], new_id())) == [MoveOutcome.DONE]
+
+
 def test_a_job_whose_key_another_one_has_is_not_tried_again(yard: Yard) -> None:
     submit(yard, "j1")
     yard.cancel("j1")

@@ -163,6 +163,7 @@ class _Contents:
     def verify_ties(self) -> None:
         """What knows a job beside its queue: lists, unique keys, the waiting jobs of a tenant."""
         lists: dict[str, set[str]] = defaultdict(set)
+        waiting: dict[str, set[str]] = defaultdict(set)
         holders: dict[str, dict[str, str]] = defaultdict(dict)
         for job_id, job in self.jobs.items():
             tenant, ties = job.get("tenant", ""), job.get("ties", "")
@@ -172,13 +173,19 @@ class _Contents:
                 lists[f"yard:tag:{tenant}:{tag}"].add(job_id)
             if "u" in ties and job["status"] not in _ENDED:
                 holders[f"yard:unique:{tenant}"][job["unique"]] = job_id
-            if "w" in ties and "deliveries" not in job and job["status"] not in _ENDED:
-                lists[f"yard:waiting:{tenant}"].add(job_id)
-        kinds = ("yard:tenant:", "yard:tag:", "yard:waiting:")
+            if "w" in ties and job["status"] not in (*_ENDED, "started"):
+                waiting[f"yard:waiting:{tenant}"].add(job_id)
+        kinds = ("yard:tenant:", "yard:tag:")
         names = {name for name in self.values if name.startswith(kinds)}
-        assert {name: self._listed(name) for name in names} == lists
+        shown = {name: self._listed(name) for name in names}
+        assert shown == lists, f"{shown} is not {dict(lists)}"
         held = {name for name in self.values if name.startswith("yard:unique:")}
-        assert {name: self._fields(name) for name in held} == holders
+        keys = {name: self._fields(name) for name in held}
+        assert keys == holders, f"{keys} is not {dict(holders)}"
+        for name in {name for name in self.values if name.startswith("yard:waiting:")} | {*waiting}:
+            listed = self._listed(name) if name in self.values else set()
+            unstarted = {job for job in waiting[name] if "deliveries" not in self.jobs[job]}
+            assert unstarted <= listed <= waiting[name], f"{name}: {listed}"
 
     def _listed(self, name: str) -> set[str]:
         kind, rows = self.values[name][:2]

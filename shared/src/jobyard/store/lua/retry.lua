@@ -8,10 +8,6 @@ local tenant, nonce = ARGV[2], ARGV[3]
 local ENDS = { failed = 'failed', canceled = 'canceled', stopped = 'failed' } -- status → registry
 
 -- What knew the job until it ended knows it again: its unique key, and the jobs of its tenant that wait.
-local function is_taken(id, ties, owner, unique)
-  local holder = is_tied(ties, 'u') and unique and redis.call('HGET', yard('unique', owner), unique)
-  return holder and holder ~= id
-end
 local function tie_again(id, ties, owner, unique)
   if is_tied(ties, 'u') and unique then redis.call('HSET', yard('unique', owner), unique, id) end
   if is_tied(ties, 'w') then redis.call('SADD', yard('waiting', owner), id) end
@@ -26,7 +22,7 @@ local function retry(id)
   if status ~= 'finished' and not registry then return 'waiting' end
   local is_late = job[5] or (tonumber(job[4] or '') or NOW) < NOW
   if not registry or is_late then return 'ended' end
-  if is_taken(id, job[6], job[7] or '', job[8]) then return 'taken' end
+  if job[8] and holder_of(job[7] or '', job[8]) then return 'taken' end
   tie_again(id, job[6], job[7] or '', job[8])
   redis.call('ZREM', key(registry, queue), id)
   for _, name in ipairs({ keys_of(id) }) do redis.call('PERSIST', name) end

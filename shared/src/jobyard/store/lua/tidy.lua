@@ -11,9 +11,9 @@ expect('hash', places)
 expect('set', yard('indexes'))
 
 local function is_stored(id) return redis.call('EXISTS', key('job', id)) == 1 end
-local function has_not_started(id)
-  local job = fields(id, 'status', 'deliveries')
-  return job and WAITING[job[1]] and not job[2]
+local function waits(id)
+  local job = fields(id, 'status')
+  return job and WAITING[job[1]]
 end
 local function holds(unique, id)
   local job = fields(id, 'status', 'unique')
@@ -41,7 +41,7 @@ local WALKS = {
   end,
 }
 local KINDS = { tenant = { 'zset', is_stored }, tag = { 'zset', is_stored },
-  waiting = { 'set', has_not_started }, unique = { 'hash', holds } }
+  waiting = { 'set', waits }, unique = { 'hash', holds } }
 
 local function tidy(name, size)
   local list, kind = yard(name), KINDS[string.match(name, '^%l+')]
