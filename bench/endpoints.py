@@ -16,8 +16,8 @@ from rq import Queue
 
 from jobyard.states import State
 from jobyard.store.data import PERFORM
-from jobyard_api.answers import NEW_JOB
 from jobyard_api.models import Job, JobRequest
+from jobyard_api.new_jobs import NEW_JOB
 
 plain = FastAPI()
 plain_async = FastAPI()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from typing_extensions import override
 
 from jobyard.catalogue import record_of
 from jobyard.connection import connect_async
@@ -19,6 +20,7 @@ from jobyard_api.catalogue import Catalogue
 from jobyard_api.events.hub import Hub
 from jobyard_api.events.streams import Streams
 from jobyard_api.json_size import Bounds
+from jobyard_api.middleware.envelope import Envelope
 from jobyard_api.middleware.traffic import Traffic
 from jobyard_api.openapi import SUMMARY, document
 from jobyard_api.routes import classic
@@ -27,6 +29,8 @@ from jobyard_api.yard import Yard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp
 
     from jobyard.store.records import TaskRecord
     from jobyard_api.settings import ApiSettings
@@ -46,7 +50,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
             app.state.yard = yard
             yield
 
-    app = FastAPI(
+    app = _Application(
         title="Jobyard",
         summary=SUMMARY,
         version=__version__,
@@ -67,6 +71,19 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
     routes.install(app)
     app.openapi = document(app, lambda: built_in_tasks(settings))  # type: ignore[method-assign]  # the framework's documented way
     return app
+
+
+class _Application(FastAPI):
+    @override
+    def build_middleware_stack(self) -> ASGIApp:
+        """Leaves out what the framework puts around ours: each layer takes a request its time.
+
+        It is an error handler, as ``Envelope`` is one, traces and a limit that are not turned on.
+        """
+        layer: Any = super().build_middleware_stack()
+        while not isinstance(layer, Envelope):
+            layer = layer.app
+        return layer
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import TypeAdapter, ValidationError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
     from typing import TypeAlias
@@ -60,7 +62,10 @@ class Arguments:
         self._endpoint = _taken(endpoint)
         self._dependencies = tuple(dict.fromkeys(_below(endpoint)))
         self._headers = [(field.alias.lower().encode(), field) for field in endpoint.header_params]
-        [self._body] = endpoint.body_params
+        [body] = endpoint.body_params
+        self._body = body.name
+        kind: Any = body.field_info.annotation
+        self._validate_body = TypeAdapter(kind).validator.validate_python
 
     def given(self, headers: Mapping[bytes, bytes], body: Any) -> dict[str, Any] | None:
         """Those that come with the request; None where one is missing or wrong."""
@@ -71,7 +76,11 @@ class Arguments:
                 values[field.name] = None
             elif not _take(field, text.decode("latin-1"), values):
                 return None
-        return values if _take(self._body, body, values) else None
+        try:
+            values[self._body] = self._validate_body(body)
+        except ValidationError:
+            return None
+        return values
 
     async def found(self, request: Request) -> dict[str, Any]:
         """Those that dependencies find; raises what they raise."""

@@ -19,9 +19,10 @@ from jobyard.errors import (
 )
 from jobyard.store.records import SubmitStatus, Submitted
 from jobyard_api.admission import withheld
-from jobyard_api.answers import json_text, text_of_submission
+from jobyard_api.answers import json_text
 from jobyard_api.idempotency import once_each
 from jobyard_api.models import JobRequest
+from jobyard_api.new_jobs import text_of_submission
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError, field_errors, refusal_of
 from jobyard_api.submitter import LIMIT

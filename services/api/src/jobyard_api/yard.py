@@ -17,10 +17,11 @@ from jobyard.store import calls
 from jobyard.store.apart import is_large
 from jobyard.store.records import CancelOutcome, SubmitStatus
 from jobyard_api.admission import Admission, refusal_of_outcome
-from jobyard_api.answers import text_of, text_of_submission
+from jobyard_api.answers import text_of
 from jobyard_api.following import Following
 from jobyard_api.listing import Filter, Listing, list_jobs
 from jobyard_api.moves import Moves
+from jobyard_api.new_jobs import text_of_submission
 from jobyard_api.oversight import Oversight
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
