@@ -9,7 +9,7 @@ SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test chaos lint types imports openapi ci fix bench clean
+.PHONY: help install up test fuzz chaos lint types imports openapi ci fix bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops i
 
 test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on redis-server too)
 	$(BIN)/pytest -n 2 $(ARGS)
+
+fuzz: $(SYNCED) ## Send the API what its OpenAPI document allows and what it does not (long)
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 chaos: $(SYNCED) ## Kill and disturb everything, everywhere; prints one table (hours)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 from jobyard.states import RQStatus, State, state_of
 from jobyard_api.listing import Filter
@@ -16,13 +16,20 @@ PAGE_SIZE = 25
 LAST_PAGE = 100
 
 
+_NAMES = sorted(set(State) | set(RQStatus))
+
+
 def _known(name: str) -> str:
-    if name == "all" or name in set(State) or name in set(RQStatus):
+    if name == "all" or name in _NAMES:
         return name
-    raise ValueError(f"use 'all' or one of {', '.join(sorted(set(State) | set(RQStatus)))}")
+    raise ValueError(f"use 'all' or one of {', '.join(_NAMES)}")
 
 
-StateName = Annotated[str, AfterValidator(_known)]
+StateName = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"type": "string", "enum": ["all", *map(str, _NAMES)]}),
+]
 """``all``, a state of ours, or RQ's word for one."""
 
 

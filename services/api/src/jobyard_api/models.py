@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -33,12 +34,15 @@ MAX_TOGETHER = 100
 MAX_DELAY_SECONDS = 10 * 366 * 86_400
 MAX_TTL_SECONDS = 366 * 86_400
 MAX_TIMEOUT_SECONDS = 7 * 86_400
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt _][0-9]")
+"""Pydantic takes numbers in a text for seconds since 1970; what else is wrong it finds itself."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _text_only(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("use RFC 3339 text with an offset, as in 2030-01-31T09:00:00Z")  # noqa: TRY004
+    if not isinstance(value, str) or not _DATE_AND_TIME.match(value):
+        raise ValueError("use RFC 3339 text with an offset, as in 2030-01-31T09:00:00Z")
     return value
 
 

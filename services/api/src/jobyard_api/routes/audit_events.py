@@ -24,7 +24,9 @@ router = APIRouter(prefix="/v1/audit-events", tags=["access"], route_class=Guard
 PageSize = Annotated[int, Query(ge=1, le=200, description="Events on one page")]
 PageToken = Annotated[
     str | None,
-    Query(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$", description="next_page_token of the page before"),
+    Query(
+        pattern=r"^[1-9][0-9]{0,14}-[0-9]{1,15}$", description="next_page_token of the page before"
+    ),
 ]
 
 

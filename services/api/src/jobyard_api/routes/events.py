@@ -27,11 +27,21 @@ data: {"id":"0194f…","task":"add","queue":"default","at":"2030-01-31T09:00:00Z
 
 """
 
+_EVENT = {
+    "type": "object",
+    "description": "One event of the stream; `data` is JSON",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["state", "progress", "gap"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A stream of events: `state`, `progress` and `gap`, each with an id from "
         "which a client goes on; comments in between keep the connection in use",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE}},
     }
 }
 
