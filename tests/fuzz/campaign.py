@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 KEY = f"bootstrap-{'k' * 40}"
 
+BRIEF_STREAMS = {
+    "JOBYARD_EVENTS_LIFETIME_SECONDS": "0.3",
+    "JOBYARD_EVENTS_HEARTBEAT_SECONDS": "0.1",
+}
+
 
 class Doors(StrEnum):
     """How the API is entered."""
@@ -42,7 +47,7 @@ class Outcome:
 def run(services: Services, doors: Doors, options: Sequence[str]) -> Outcome:
     """Fuzzes all of the API; ``options`` are schemathesis's own."""
     report = services.directory / "fuzz.json"
-    settings = {"JOBYARD_EVENTS_LIFETIME_SECONDS": "0.3"}
+    settings = dict(BRIEF_STREAMS)
     if doors is not Doors.OPEN:
         settings["JOBYARD_BOOTSTRAP_KEY"] = KEY
     services.start("jobyard-worker")
