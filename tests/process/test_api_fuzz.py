@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from support.processes import Services
 
 # The systematic phase makes thousands of requests whatever it is told: it is left to `make fuzz`.
-FEW = ("--phases", "examples,fuzzing", "--max-examples", "6", "--seed", "1", "--no-shrink")
+FEW = ("--phases", "examples,fuzzing", "--max-examples", "4", "--seed", "1", "--no-shrink")
 
 
 @pytest.mark.slow
