@@ -21,11 +21,12 @@ from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, documented
 from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa: TC001
 
-_EXAMPLE = """id: mk3x0f2a,default:1ao0.0.0
-event: state
-data: {"id":"0194f…","task":"add","queue":"default","at":"2030-01-31T09:00:00Z","state":"running"}
-
-"""
+_EXAMPLE = {
+    "id": "mk3x0f2a,default:1ao0.0.0",
+    "event": "state",
+    "data": '{"id":"0194f…","task":"add","queue":"default","at":"2030-01-31T09:00:00Z",'
+    '"state":"running"}',
+}
 
 _EVENT = {
     "type": "object",
