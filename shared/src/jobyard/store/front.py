@@ -120,8 +120,11 @@ class AsyncStore:
         return time.perf_counter() - before
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections, those to Sentinels as well."""
         await self.client.aclose()
+        sentinels = getattr(self.client.connection_pool, "sentinel_manager", None)
+        if sentinels is not None:
+            await sentinels.aclose()
 
     @contextlib.asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:

@@ -169,7 +169,8 @@ class Hub:
             while self._is_wanted:
                 await self._turn(follower)
         except (StoreUnavailableError, StoreDataError) as error:
-            _log.info("events.interrupted", reason=str(error))
+            log = _log.info if is_begun else _log.debug
+            log("events.interrupted", reason=str(error))
         except Exception:  # noqa: BLE001 - the boundary of a loop that has to go on
             _log.exception("events.crashed")
             self._listeners.lose()
