@@ -35,6 +35,7 @@ class Submitter:
         self._submit = submit
         self._waiting: deque[_Group] = deque()
         self._flight: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # to ask for it is a system call
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores the submissions of one request, at most ``LIMIT``, and returns their outcomes.
@@ -45,8 +46,10 @@ class Submitter:
         """
         if len(submissions) > LIMIT:
             raise ValueError(f"{len(submissions)} submissions in one group: at most {LIMIT}")
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         size = sum([len(one.payload) for one in submissions])
-        group = _Group(submissions, size, asyncio.get_running_loop().create_future())
+        group = _Group(submissions, size, self._loop.create_future())
         self._waiting.append(group)
         if self._flight is None:
             self._flight = asyncio.create_task(self._fly())
