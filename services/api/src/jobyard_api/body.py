@@ -17,7 +17,12 @@ from starlette.requests import Request
 from typing_extensions import override
 
 from jobyard_api.access.route import GuardedRoute
-from jobyard_api.json_size import has_too_many_values, may_exceed, may_hold_large_number
+from jobyard_api.json_size import (
+    has_too_many_keys,
+    has_too_many_values,
+    may_exceed,
+    may_hold_large_number,
+)
 from jobyard_api.plain_json import read_plain
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError, pointer
@@ -120,6 +125,8 @@ def parse(body: bytes, bounds: Bounds) -> Any:
     is_large = may_exceed(body, bounds)
     if is_large and has_too_many_values(body, bounds):
         raise _unsafe([FieldError(pointer="", detail=_too_many(bounds))])
+    if has_too_many_keys(body, bounds):
+        raise _unsafe([FieldError(pointer="", detail=_too_many_keys(bounds))])
     text = _decode(body)
     reader = _Reader(bounds, may_hold_large_number(body))
     try:
@@ -164,7 +171,7 @@ class _Reader:
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Any:
         if len(pairs) > self._bounds.keys:
-            raise _TooManyError(f"an object has more than {self._bounds.keys} keys")
+            raise _TooManyError(_too_many_keys(self._bounds))
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
@@ -272,6 +279,10 @@ def _too_deep(bounds: Bounds) -> str:
 
 def _too_many(bounds: Bounds) -> str:
     return f"more than {bounds.values} values"
+
+
+def _too_many_keys(bounds: Bounds) -> str:
+    return f"an object has more than {bounds.keys} keys"
 
 
 def _unsafe(errors: list[FieldError]) -> RefusalError:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pydantic_core import from_json
+
 # Possessive: a text that is no JSON must not make the search go back.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_EMPTY = re.compile(rb"\[\s*\]|\{\s*\}")
+_SPACES = b" \t\r\n"
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * 19
 """2^63 has as many digits. A text that has them as well is read the slow way, that is all."""
@@ -54,8 +56,29 @@ def has_too_many_values(body: bytes, bounds: Bounds) -> bool:
     return at_most > bounds.values and values_in(body) > bounds.values
 
 
+def has_too_many_keys(body: bytes, bounds: Bounds) -> bool:
+    """Whether an object of a JSON text surely has more keys than are allowed.
+
+    Found with the quick parser: the slow one takes ten times as long to get there.
+    """
+    if body.count(b":") <= bounds.keys:
+        return False
+    try:
+        value = from_json(body)
+    except ValueError:
+        return False
+    waiting = [value] if isinstance(value, dict | list) else []
+    while waiting:
+        found = waiting.pop()
+        if len(found) > bounds.keys and isinstance(found, dict):
+            return True
+        inside = found.values() if isinstance(found, dict) else found
+        waiting.extend(each for each in inside if isinstance(each, dict | list))
+    return False
+
+
 def values_in(body: bytes) -> int:
     """The values of a JSON text, itself among them; of what is no JSON, some number."""
-    bare = _STRING.sub(b"0", body)
-    containers = bare.count(b"[") + bare.count(b"{") - len(_EMPTY.findall(bare))
-    return 1 + bare.count(b",") + containers
+    bare = _STRING.sub(b"0", body).translate(None, _SPACES)
+    opened = bare.count(b"[") + bare.count(b"{")
+    return 1 + bare.count(b",") + opened - bare.count(b"[]") - bare.count(b"{}")
