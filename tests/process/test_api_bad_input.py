@@ -333,7 +333,7 @@ def test_an_unknown_path_is_a_problem(api: httpx.Client) -> None:
     [
         ("/v1/queues", {"GET", "HEAD"}),
         ("/v1/jobs", {"GET", "HEAD", "POST"}),
-        ("/v1/jobs/batch", {"GET", "HEAD", "POST"}),
+        ("/v1/jobs/batch", {"GET", "HEAD", "POST", "DELETE"}),
         ("/v1/jobs/any/cancel", {"POST"}),
         ("/static/icon.svg", {"GET", "HEAD"}),
     ],
