@@ -79,13 +79,15 @@ def test_who_followed_a_primary_that_died_with_what_the_replica_lacks_is_told(
 ) -> None:
     with (
         running_api(pair.url) as url,
-        httpx.Client(base_url=url, timeout=60) as client,
-        event_stream(client, "/v1/events") as stream,
+        httpx.Client(base_url=url, timeout=60) as http,
+        event_stream(http, "/v1/events") as stream,
     ):
         submit(store, "kept")
         assert stream.next().data["id"] == "kept"
         pair.replicate()
         pair.replica.pause()
+        with pair.primary.client() as client:
+            client.client_kill_filter(_type="replica")
         submit(store, "lost")
         assert stream.next().data["id"] == "lost"
         pair.primary.kill()
