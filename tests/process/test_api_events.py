@@ -383,6 +383,20 @@ def test_the_lanes_of_a_queue_are_told_as_the_queue(api: httpx.Client, store: St
     assert [found[job]["priority"] for job in ("j1", "j2")] == ["normal", "high"]
 
 
+def test_what_happened_to_a_job_that_is_deleted_by_now_is_told_by_its_tags(
+    api: httpx.Client, store: Store
+) -> None:
+    with event_stream(api, "/v1/events", tag="red") as stream:
+        submit(store, "j0", tags=("red",))
+        first = stream.next()
+    submit(store, "j1", tags=("red",))
+    submit(store, "j2", tags=("blue",))
+    store.run(move_calls.delete(["j1", "j2"]))
+
+    with event_stream(api, "/v1/events", first.id, tag="red") as stream:
+        assert [f"{e.data['id']} {e.what}" for e in stream.some(2)] == ["j1 queued", "j1 canceled"]
+
+
 def test_a_filter_that_is_misspelt_is_refused(api: httpx.Client) -> None:
     assert api.get("/v1/events", params={"queues": "q"}).status_code == 422
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobyard.errors import StoreUnavailableError
 from jobyard.states import State
 from jobyard.store import event_calls
-from jobyard.store.events import PROGRESS, About
+from jobyard.store.events import PROGRESS, About, changes_of
 from jobyard_api.events import sse
 from jobyard_api.events.cursor import text_of
 from jobyard_api.events.trail import GapError, Trail
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _STATES = frozenset(map(str, State))
 _UNKNOWN = About("", "", ())
+
+_FURTHER = 200
+"""Entries of a stream that are searched for what is told of a job that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Feed:
             yield self._heartbeat()
         for change in changes:
             self._trail.passed(change)
-            about = known.get(change.id) or _last_word(change)
+            about = known.get(change.id, _UNKNOWN)
             if self._wanted.may_pass(change) and self._wanted.passes(about):
                 yield self._show(change, about)
 
@@ -124,12 +127,24 @@ class Feed:
 
     async def _about(self, changes: list[Change]) -> Mapping[str, About]:
         """As long as this fails, the changes are not passed, and are read again."""
-        ids = [change.id for change in changes if self._wanted.may_pass(change)]
+        asked = [change for change in changes if self._wanted.may_pass(change)]
         try:
-            return await self._streams.directory.about(ids)
+            known = await self._streams.directory.about(change.id for change in asked)
+            unknown = [change for change in asked if change.id not in known]
+            return {**known, **await self._last_words(unknown)} if unknown else known
         except StoreUnavailableError:
             self._subscription.lose()
             raise
+
+    async def _last_words(self, changes: list[Change]) -> dict[str, About]:
+        """What is told of jobs that were deleted since, a little further on in their streams."""
+        places = {change.queue: self._trail.place(change.queue) for change in changes}
+        found = await self._streams.store.run(event_calls.replay(places, limit=_FURTHER))
+        ids = {change.id for change in changes}
+        later = (
+            one for queue, rows in found.items() for row in rows for one in changes_of(queue, row)
+        )
+        return {one.id: word for one in later if one.id in ids and (word := _last_word(one))}
 
     async def _names(self) -> set[str]:
         if self._wanted.queues is not None:
@@ -168,11 +183,11 @@ class Feed:
         return text_of(self._trail.places, self._streams.hub.since_ms - 1)
 
 
-def _last_word(change: Change) -> About:
-    """What a change itself says of a job that is not stored any more."""
-    said = change.value
-    if not isinstance(said, dict) or change.what == PROGRESS:
-        return _UNKNOWN
+def _last_word(change: Change) -> About | None:
+    """What a change says of a job whose record is gone with it; None for all others."""
+    said = None if change.what == PROGRESS else change.value
+    if not isinstance(said, dict):
+        return None
     tags = said.get("tags")
     return About(
         str(said.get("task", "")),

@@ -92,14 +92,15 @@ class Trail:
     def _is_ahead(self, change: Change) -> bool:
         if self._queues is not None and change.queue not in self._queues:
             return False
-        return change.place > self._place(change.queue)
+        return change.place > self.place(change.queue)
 
-    def _place(self, queue: str) -> Place:
+    def place(self, queue: str) -> Place:
+        """Where it stands in the stream of one queue."""
         return self.places.get(queue) or self._hub.origin(queue)
 
     async def _catch_up(self) -> list[Change]:
         queues = self._hub.places.keys() | self.places if self._queues is None else self._queues
-        after = {queue: self._place(queue) for queue in queues}
+        after = {queue: self.place(queue) for queue in queues}
         if not self._is_checked:
             await self._check(after)
         limit = max(2, _PAGE // max(1, len(after)))
