@@ -28,6 +28,7 @@ RULES = re.compile(
     r"|give either delay_seconds or run_at"
     r"|expires_at must be later than run_at"
     r"|need max_retries above 0"
+    r"|delays_seconds with max_retries 0"
     r"|is more than ten years ahead"
     r"|is before 1970"
     r"|is past"
