@@ -47,6 +47,10 @@ _Path: TypeAlias = "tuple[str | int, ...]"
 _Place: TypeAlias = "tuple[_Path, Any]"
 
 
+NOT_PLAIN = "jobyard.not_plain"
+"""In a request's scope where the quick way of reading its body was tried in vain."""
+
+
 class StrictRoute(GuardedRoute):
     """A route whose JSON body is read by ``parse`` instead of the framework."""
 
@@ -85,7 +89,7 @@ class StrictRequest(Request):
             RefusalError: It is not JSON, or holds what could not be read back.
         """
         body, bounds = await self.body(), self.app.state.bounds
-        value = read_plain(body, bounds)
+        value = None if NOT_PLAIN in self.scope else read_plain(body, bounds)
         return parse(body, bounds) if value is None else value
 
 

@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
 
 from jobyard_api.arguments import arguments_of
-from jobyard_api.body import StrictRoute, is_json
+from jobyard_api.body import NOT_PLAIN, StrictRoute, is_json
 from jobyard_api.plain_json import read_plain
 from jobyard_api.problems import answer_to
 
@@ -53,7 +53,10 @@ class Shortcut:
         body = b"".join(message["body"] for message in messages)
         bounds: Bounds = scope["app"].state.bounds
         value = read_plain(body, bounds)
-        return None if value is None else self.arguments.given(headers, value)
+        if value is None:
+            scope[NOT_PLAIN] = True
+            return None
+        return self.arguments.given(headers, value)
 
     async def answer(self, scope: Scope, given: dict[str, Any]) -> Response:
         """The endpoint's response, or the problem that it or a dependency raises."""
