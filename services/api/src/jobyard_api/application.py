@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from jobyard.catalogue import record_of
 from jobyard.connection import connect_async
-from jobyard.registry import discover
+from jobyard.registry import BUILT_IN, discover
 from jobyard.store import AsyncStore
 from jobyard_api import __version__, middleware, problems, routes
 from jobyard_api.access import Access
@@ -132,4 +132,6 @@ async def _end_after(drain: Drain, hub: Hub) -> None:
 
 def built_in_tasks(settings: ApiSettings) -> list[TaskRecord]:
     """The tasks in this process's own image."""
-    return [record_of(task, settings) for task in discover(()).tasks()]
+    found = discover(()).tasks()  # in a process that imported others, these too
+    built_in = (task for task in found if task.function.__module__.startswith(f"{BUILT_IN}."))
+    return [record_of(task, settings) for task in built_in]
