@@ -106,9 +106,7 @@ class Settings(BaseSettings):
     @field_validator("task_modules", mode="before")
     @classmethod
     def _modules(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return comma_list(value)
 
     @field_validator("default_queue")
     @classmethod
@@ -172,6 +170,13 @@ def help_of(settings: type[Settings]) -> str:
         ending = f" [{shown}]" if shown not in (None, "") else ""
         lines.append(f"  {_variable(settings, name):<32} {field.description}{ending}")
     return "\n".join(lines)
+
+
+def comma_list(value: Any) -> Any:
+    """Validator body for a setting that is a comma list; empty parts are left out."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def queue_list(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from jobyard.retry import MAX_DELAY_SECONDS, MAX_RETRIES
-from jobyard.settings import MetricsSettings, Names, env, metrics_port_field
+from jobyard.settings import MetricsSettings, Names, comma_list, env, metrics_port_field
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 
@@ -189,9 +189,7 @@ class ApiSettings(MetricsSettings):
     @field_validator("trusted_proxies", "cors_origins", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return comma_list(value)
 
     @field_validator("trusted_proxies")
     @classmethod
