@@ -252,17 +252,17 @@ def test_what_became_of_a_batch_is_counted_when_the_store_has_answered() -> None
 
 
 def test_batches_are_bounded_in_number_and_in_bytes() -> None:
-    store = ScriptedStore(*[settle_all] * 5)
+    store = ScriptedStore(*[settle_all] * 6)
     settler = Settler(link_of(store), Wake(), JobMetrics(()))
     settler.add([ended(str(number)) for number in range(150)])
     settler.add([ended(f"large-{number}", b"1" * 3_000_000) for number in range(2)])
 
     flush_all(settler)
 
-    assert [sent[1] for sent in store.sent] == [100, 51, 1]
+    assert sorted(sent[1] for sent in store.sent) == [1, 1, 50, 50, 50]
 
 
-def test_one_batch_is_under_way_at_a_time() -> None:
+def test_a_small_batch_waits_for_the_one_under_way() -> None:
     is_sent, is_answered = threading.Event(), threading.Event()
 
     def answer_late(sent: list[Any]) -> list[Settled]:
@@ -284,6 +284,38 @@ def test_one_batch_is_under_way_at_a_time() -> None:
 
     assert (sent_meanwhile, had_news) == (1, False)
     assert [sent[2] for sent in store.sent] == ["id-a", "id-b"]
+
+
+def test_a_batch_that_is_worth_it_goes_beside_the_one_under_way() -> None:
+    is_answered = threading.Event()
+
+    def fail_late(_: list[Any]) -> Any:
+        is_answered.wait(10)
+        raise StoreUnavailableError("away")
+
+    def answer_at_once(sent: list[Any]) -> list[Settled]:
+        is_answered.set()
+        return settle_all(sent)
+
+    store = ScriptedStore(fail_late, answer_at_once, settle_all)
+    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler.add([ended("late")])
+    settler.flush("w")
+    wait_for(lambda: store.sent)
+    settler.add([ended(f"other-{number}") for number in range(30)])
+
+    settler.flush("w")
+    in_hand, known = len(settler), len(settler.tokens())
+    with pytest.raises(StoreUnavailableError):
+        flush_all(settler)
+    flush_all(settler)
+
+    assert (in_hand, known) == (31, 31)
+    assert [(sent[1], sent[2]) for sent in store.sent] == [
+        (1, "id-late"),
+        (30, "id-other-0"),
+        (1, "id-late"),
+    ]
 
 
 def test_what_jobs_enqueued_counts_towards_the_size_of_a_batch() -> None:

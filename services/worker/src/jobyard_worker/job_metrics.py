@@ -23,7 +23,7 @@ _REFUSED = (Settled.STALE, Settled.VANISHED)
 
 
 class JobMetrics:
-    """Counts a batch of settlements at once, in the settler's thread: 2 µs a job."""
+    """Counts a batch of settlements at once, for one settler at a time: 2 µs a job."""
 
     def __init__(self, tasks: Container[str]) -> None:
         """``tasks`` are those that are told apart by name."""

@@ -35,6 +35,16 @@ _MOST_BYTES = 4 * 1024 * 1024
 """Results and enqueued payloads in one call; more would hold the server, and the connection."""
 
 
+_UNDER_WAY = 2
+"""Batches at a time: while the outcomes of one are packed, or its lines written, the store has the
+other to work on. With one alone it stood idle for a fifth of the time."""
+
+_MOST_JOBS = calls.BATCH // _UNDER_WAY
+"""In one of them: all that is under way is no more than one call may bring."""
+
+_WORTH_A_SECOND = _MOST_JOBS // 2
+"""As many must wait before a second batch goes: small ones cost the store more a job."""
+
 _REFUSED_SECONDS = 10.0
 """What the store refuses, as a key has a foreign type, is tried again so much later. A worker that
 stops does not wait for it: the job goes back to its queue."""
@@ -43,8 +53,8 @@ stops does not wait for it: the job goes back to its queue."""
 class Settler:
     """Keeps outcomes until they are stored. Nothing is dropped because the store is away.
 
-    One batch is under way at a time, in a thread of its own: while the store settles it, the main
-    loop claims, and while the lines of this batch are written, the store works on the next claim.
+    Batches are under way in threads of their own: while the store settles them, the main loop
+    claims.
     """
 
     def __init__(
@@ -60,25 +70,26 @@ class Settler:
         self._metrics = metrics
         self._waiting: deque[Ended] = deque()
         self._refused: deque[tuple[float, Ended]] = deque()
-        self._under_way: _Batch | None = None
+        self._under_way: deque[_Batch] = deque()
         self._batches: SimpleQueue[_Batch] = SimpleQueue()
-        threading.Thread(target=self._serve, name="settler", daemon=True).start()
+        self._reporting = threading.Lock()
+        for number in range(_UNDER_WAY):
+            threading.Thread(target=self._serve, name=f"settler-{number}", daemon=True).start()
 
     def __len__(self) -> int:
         """Outcomes that the store has not confirmed."""
-        return len(self._waiting)
+        return len(self._waiting) + sum(len(batch.ended) for batch in self._under_way)
 
     def tokens(self) -> set[str]:
         """Of all that the store has not confirmed, or has refused."""
-        refused = [ended for _, ended in list(self._refused)]  # the settler's thread adds to it
-        return {delivery.job.token for delivery, _ in (*self._waiting, *refused)}
+        refused = [ended for _, ended in list(self._refused)]  # the settler's threads add to it
+        sent = [ended for batch in self._under_way for ended in batch.ended]
+        return {delivery.job.token for delivery, _ in (*sent, *self._waiting, *refused)}
 
     @property
     def has_news(self) -> bool:
         """Whether ``flush`` would get something done."""
-        if self._under_way is not None:
-            return self._under_way.is_back
-        return bool(self._waiting) or self._has_due()
+        return any(batch.is_back for batch in self._under_way) or self._may_send()
 
     def add(self, ended: Iterable[Ended]) -> None:
         """Takes outcomes in, in the order in which they came."""
@@ -88,40 +99,51 @@ class Settler:
         """The lease is lost: the outcomes are stale and would be refused."""
         self._waiting.clear()
         self._refused.clear()
-        self._under_way = None
+        self._under_way.clear()
 
     def flush(self, worker: str) -> None:
-        """Sends the next batch, unless one is under way.
+        """Confirms what is back, and sends what is worth it.
 
         Raises:
             StoreUnavailableError: It did not answer; what is not confirmed waits for the next try.
         """
-        if self._under_way is not None:
-            if not self._under_way.is_back:
-                return
-            batch, self._under_way = self._under_way, None
-            self._link.attempt(batch.confirm)
-            for _ in batch.ended:
-                self._waiting.popleft()
+        for batch in [batch for batch in self._under_way if batch.is_back]:
+            self._confirm(batch)
         while self._has_due():
             self._waiting.append(self._refused.popleft()[1])
-        if self._waiting:
-            self._under_way = _Batch(worker, self._next_batch())
-            self._batches.put(self._under_way)
+        while self._may_send():
+            batch = _Batch(worker, self._next_batch())
+            self._under_way.append(batch)
+            self._batches.put(batch)
+
+    def _confirm(self, batch: _Batch) -> None:
+        self._under_way.remove(batch)
+        try:
+            self._link.attempt(batch.confirm)
+        except StoreUnavailableError:
+            self._waiting.extendleft(reversed(batch.ended))
+            raise
+
+    def _may_send(self) -> bool:
+        if not self._under_way:
+            return bool(self._waiting) or self._has_due()
+        return len(self._under_way) < _UNDER_WAY and len(self._waiting) >= _WORTH_A_SECOND
 
     def _has_due(self) -> bool:
         """Whether one that was refused is to be tried again: somebody may have mended the store."""
         return bool(self._refused) and self._refused[0][0] <= time.monotonic()
 
     def _next_batch(self) -> list[Ended]:
+        """Takes the next ones that may go in one call."""
         batch: list[Ended] = []
         size = jobs = 0
-        for ended in self._waiting:
+        while self._waiting:
+            ended = self._waiting[0]
             size += _size_of(ended[1])
             jobs += _jobs_in(ended[1])
-            if batch and (size > _MOST_BYTES or jobs > calls.BATCH or not _fits(batch, ended)):
+            if batch and (size > _MOST_BYTES or jobs > _MOST_JOBS or not _fits(batch, ended)):
                 break
-            batch.append(ended)
+            batch.append(self._waiting.popleft())
         return batch
 
     def _serve(self) -> None:
@@ -145,8 +167,8 @@ class Settler:
         except Exception as error:  # noqa: BLE001 - a job boundary: a bad record harms only itself
             self._settle_apart(worker, batch, error)
         else:
-            self._metrics.note(batch, replies)
-            with lines_together():
+            with self._reporting, lines_together():
+                self._metrics.note(batch, replies)
                 _report(batch, replies)
 
     def _call(self, worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
