@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobyard.observability.metrics import API, SCHEDULER, WORKER
+from jobyard.observability.metrics import API, LEVELS, SCHEDULER, WORKER
+from jobyard.store import calls
 from support.jobs import ended, submit
 from support.rest import Rest
 from support.scraping import scrape
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 COMPLETED = "jobyard_jobs_completed_total"
-LOOPS = {"promoter", "reaper", "ticker", "pruner", "trimmer", "watcher"}
+LOOPS = {"promoter", "reaper", "ticker", "pruner", "trimmer", "watcher", "gauge"}
 
 
 def completed(worker: Service, task: str, outcome: str, queue: str = "default") -> float | None:
     return scrape(worker).value(COMPLETED, queue=queue, task=task, outcome=outcome)
+
+
+def queued(scheduler: Service, queue: str) -> float | None:
+    return scrape(scheduler).value("jobyard_queue_jobs", queue=queue, state="queued")
 
 
 def families(metrics: Iterable[Metric]) -> set[str]:
@@ -113,8 +118,50 @@ def test_a_scheduler_shows_the_last_tick_of_each_loop(services: Services) -> Non
     wait_for(lambda: scrape(scheduler).labels(["loop"]) == LOOPS, message=scheduler.log)
 
     samples = scrape(scheduler)
-    assert shown(samples) == families(SCHEDULER)
+    assert shown(samples) == families([*LEVELS, *SCHEDULER])
     assert samples.value("jobyard_stock_workers") == 0
+
+
+def test_two_schedulers_show_the_same_queues_and_pools(services: Services, store: Store) -> None:
+    pair = [services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false") for _ in range(2)]
+    store.run(calls.join("w1", pool="blue", slots=3, lease_seconds=60, queues=["q"]))
+    store.run(calls.renew("w1", lease_seconds=60, busy=2))
+    for priority in ("q.high", "q", "q.low"):
+        submit(store, "add", queue=priority)
+
+    for scheduler in pair:
+        wait_for(lambda: queued(scheduler, "q") == 3, message=scheduler.log)  # noqa: B023 - now
+
+        samples = scrape(scheduler)
+        assert samples.value("jobyard_pool_workers", pool="blue", state="busy") == 1
+        assert samples.value("jobyard_pool_workers", pool="blue", state="idle") == 0
+        assert samples.value("jobyard_pool_slots", pool="blue") == 3
+        assert samples.value("jobyard_pool_busy_slots", pool="blue") == 2
+        assert samples.value("jobyard_queue_paused", queue="q") == 0
+        assert samples.value("jobyard_store_up") == 1
+
+
+def test_while_the_store_is_away_a_scheduler_shows_nothing_that_may_be_stale(
+    services: Services, store: Store, server: StoreServer
+) -> None:
+    scheduler = services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false")
+    submit(store, "add", queue="q")
+    wait_for(lambda: queued(scheduler, "q") == 1, message=scheduler.log)
+
+    server.kill()
+
+    wait_for(lambda: scrape(scheduler).value("jobyard_store_up") == 0, message=scheduler.log)
+    of_store = families(LEVELS) - {"jobyard_store_up"}
+    assert not of_store & {family.name for family in scrape(scheduler).families if family.samples}
+
+
+def test_a_store_that_stands_still_is_not_up(services: Services, server: StoreServer) -> None:
+    scheduler = services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false")
+    wait_for(lambda: scrape(scheduler).value("jobyard_store_up") == 1, message=scheduler.log)
+
+    server.pause()
+
+    wait_for(lambda: scrape(scheduler).value("jobyard_store_up") == 0, message=scheduler.log)
 
 
 def test_an_api_shows_what_it_answered_how_and_how_fast(services: Services) -> None:

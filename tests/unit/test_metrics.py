@@ -18,32 +18,26 @@ import pytest
 
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.metrics import (
+    ALL,
     JOB_RUN_SECONDS,
     JOB_WAIT_SECONDS,
     JOBS_COMPLETED,
-    SCHEDULER,
+    LABELS,
     SCHEDULER_LAST_TICK,
     SETTLEMENTS_REFUSED,
     STOCK_WORKERS,
-    WORKER,
-    Counter,
-    Gauge,
-    Histogram,
     Kind,
     Labels,
     Metric,
-    Reading,
-    Source,
 )
+from jobyard.observability.values import Counter, Gauge, Histogram, Reading, Source
 from support.scraping import Samples
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-METRICS = [*WORKER, *SCHEDULER]
-CLOSED = {"queue", "task", "outcome", "pool", "reason", "loop"}
-NAMES = [metric.name for metric in METRICS]
+NAMES = [metric.name for metric in ALL]
 
 
 @contextmanager
@@ -58,13 +52,13 @@ def scraped(*sources: Source) -> Samples:
         return Samples(httpx.get(f"{url}/metrics").text)
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=NAMES)
+@pytest.mark.parametrize("metric", ALL, ids=NAMES)
 def test_a_metric_is_named_as_prometheus_asks_and_its_labels_are_closed_sets(
     metric: Metric,
 ) -> None:
     assert metric.name.startswith("jobyard_")
     assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER)
-    assert set(metric.labels) <= CLOSED
+    assert set(metric.labels) <= LABELS.keys()
     assert bool(metric.buckets) == (metric.kind is Kind.HISTOGRAM)
     assert all(low < high for low, high in pairwise(metric.buckets))
 

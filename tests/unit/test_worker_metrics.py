@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobyard.observability.metrics import Histogram
+from jobyard.observability.values import Histogram
 from jobyard.store.records import RQEnded, Settled
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.job_metrics import JobMetrics
@@ -15,7 +15,8 @@ from support.builders import KINDS, build_claimed, build_settlement
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobyard.observability.metrics import Distribution, Labels
+    from jobyard.observability.metrics import Labels
+    from jobyard.observability.values import Distribution
     from jobyard.store.records import Settlement
 
 TASKS = ("add", "noop")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from jobyard.lanes import lanes_of
 from jobyard.store import calls, oversight
+from jobyard.store.queue_sums import queues_of
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError
-from jobyard_api.queue_sums import queues_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -14,10 +14,12 @@ from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.logging import configure_logging
-from jobyard.observability.metrics import SCHEDULER_LAST_TICK, Reading
+from jobyard.observability.metrics import SCHEDULER_LAST_TICK
+from jobyard.observability.values import Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
 from jobyard_scheduler.attended import AttendedStore
+from jobyard_scheduler.loops.gauge import Gauge
 from jobyard_scheduler.loops.promoter import Promoter
 from jobyard_scheduler.loops.pruner import Pruner
 from jobyard_scheduler.loops.reaper import Reaper
@@ -34,7 +36,7 @@ from jobyard_scheduler.timing import Every
 if TYPE_CHECKING:
     from types import FrameType
 
-    from jobyard.observability.metrics import Values
+    from jobyard.observability.values import Values
 
 STOP_SECONDS = 6.0
 """A little more than one call to a store that does not answer may take."""
@@ -73,6 +75,7 @@ def build(settings: SchedulerSettings, meters: Meters) -> Scheduler:
             Pruner(store, meters.pruned),
             Trimmer(store, settings.queue_budget_bytes, meters.retained, meters.pruned),
             Watcher(store, meters.stock_workers),
+            Gauge(store, meters.board),
         ]
     )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from jobyard.observability.metrics import (
-    JOBS_PRUNED,
-    QUEUE_RETAINED,
-    STOCK_WORKERS,
-    Counter,
-    Gauge,
-)
+from jobyard.observability.metrics import JOBS_PRUNED, QUEUE_RETAINED, STOCK_WORKERS
+from jobyard.observability.values import Counter, Gauge
+from jobyard_scheduler.board import Board
+
+if TYPE_CHECKING:
+    from jobyard.observability.values import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Meters:
     retained: Gauge = field(default_factory=lambda: Gauge(QUEUE_RETAINED))
     pruned: Counter = field(default_factory=lambda: Counter(JOBS_PRUNED))
 
-    def sources(self) -> tuple[Gauge | Counter, ...]:
+    board: Board = field(default_factory=Board)
+
+    def sources(self) -> tuple[Source, ...]:
         """All of them."""
-        return self.stock_workers, self.retained, self.pruned
+        return self.stock_workers, self.retained, self.pruned, *self.board.sources()

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard.observability import metrics
-from jobyard.observability.metrics import OTHER, Counter, Histogram, Reading
+from jobyard.observability.metrics import OTHER
+from jobyard.observability.values import Counter, Histogram, Reading
 from jobyard.store.records import Settled
 from jobyard_worker.outcome import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
-    from jobyard.observability.metrics import Source
+    from jobyard.observability.values import Source
     from jobyard.store.records import Settlement
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.link import Link

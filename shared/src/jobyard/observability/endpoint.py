@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from jobyard.observability.exposition import Exposition
-    from jobyard.observability.metrics import Source
+    from jobyard.observability.values import Source
 
 _log = get_logger(__name__)
 

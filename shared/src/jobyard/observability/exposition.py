@@ -20,13 +20,14 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from jobyard.observability.metrics import Histogram, Kind
+from jobyard.observability.metrics import Kind
+from jobyard.observability.values import Histogram
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Sequence
 
-    from jobyard.observability.metrics import Source
+    from jobyard.observability.values import Source
 
 PATH = "/metrics"
 

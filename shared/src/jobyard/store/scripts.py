@@ -13,7 +13,7 @@ _FLAGS = {
     **dict.fromkeys(
         (
             "read", "list", "queues", "workers", "published", "journal", "unreadable",
-            "places", "replay", "about", "watch", "names",
+            "places", "replay", "about", "watch", "names", "gauge",
         ),
         "flags=no-writes",
     ),
@@ -57,6 +57,7 @@ _PARTS = {
         ("lib", "audit"),
     ),
     **dict.fromkeys(("key_read", "session_read"), ("lib", "known")),
+    **dict.fromkeys(("queues", "gauge"), ("lib", "depths")),
 }
 """What stands before a script; ``lib`` alone before every other one."""
 

@@ -8,13 +8,11 @@ from jobyard.observability.metrics import (
     HTTP_REQUEST_SECONDS,
     HTTP_REQUESTS,
     HTTP_REQUESTS_UNDER_WAY,
-    Counter,
-    Histogram,
-    Reading,
 )
+from jobyard.observability.values import Counter, Histogram, Reading
 
 if TYPE_CHECKING:
-    from jobyard.observability.metrics import Source, Values
+    from jobyard.observability.values import Source, Values
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 

@@ -8,7 +8,7 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from jobyard.observability.metrics import Counter
+    from jobyard.observability.values import Counter
     from jobyard_scheduler.attended import AttendedStore
 
 log = get_logger(__name__)

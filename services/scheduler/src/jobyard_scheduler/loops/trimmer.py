@@ -9,7 +9,7 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from jobyard.observability.metrics import Counter, Gauge
+    from jobyard.observability.values import Counter, Gauge
     from jobyard.store.records import Trimmed
     from jobyard_scheduler.attended import AttendedStore
     from jobyard_scheduler.budgets import Budgets

@@ -8,7 +8,7 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from jobyard.observability.metrics import Gauge
+    from jobyard.observability.values import Gauge
     from jobyard.store.records import WorkerInfo
     from jobyard_scheduler.attended import AttendedStore
 

@@ -4,17 +4,6 @@
 -- canceled, workers, enqueued_at of the oldest waiting job or '', 1 when paused, jobs of the last
 -- minute that came and that were worked off (text), counters (flat).
 
-local function card(command, name)
-  local reply = redis.pcall(command, name)
-  return type(reply) == 'number' and reply or 0
-end
-
-local function oldest(queue)
-  local first = redis.pcall('LINDEX', key('queue', queue), 0)
-  local job = type(first) == 'string' and fields(first, 'enqueued_at')
-  return job and job[1] or ''
-end
-
 -- Six counts of ten seconds and the one that goes on; of the first only what the minute still covers.
 local function counts_of(queue)
   local flat, totals, lately = redis.pcall('HGETALL', yard('counters', queue)), {}, { ['in'] = 0, out = 0 }
@@ -30,20 +19,10 @@ local function counts_of(queue)
   return totals, string.format('%.3f', lately['in']), string.format('%.3f', lately.out)
 end
 
-local paused = {}
-local names = redis.pcall('SMEMBERS', yard('paused'))
-for _, name in ipairs(names.err and {} or names) do paused[name] = 1 end
 local replies = { string.format('%.0f', NOW) }
 for _, name in ipairs(redis.call('SMEMBERS', key('queues'))) do
-  local queue = string.sub(name, #PREFIX + 8)
-  local row = { queue, card('LLEN', name) }
-  for _, registry in ipairs({ 'wip', 'scheduled', 'deferred', 'finished', 'failed', 'canceled' }) do
-    row[#row + 1] = card('ZCARD', key(registry, queue))
-  end
-  row[#row + 1] = card('SCARD', key('workers', queue))
-  row[#row + 1] = oldest(queue)
-  row[#row + 1] = paused[queue] or 0
-  local totals, came, went = counts_of(queue)
+  local row = depths_of(string.sub(name, #PREFIX + 8))
+  local totals, came, went = counts_of(row[1])
   row[#row + 1], row[#row + 2], row[#row + 3] = came, went, totals
   replies[#replies + 1] = row
 end

@@ -1,4 +1,4 @@
-"""Adds up the lanes of each queue: the API knows queues and priorities, the store lists. Pure."""
+"""Adds up the lanes of each queue: people know queues and priorities, scripts lanes. Pure."""
 
 from __future__ import annotations
 

@@ -1,0 +1,152 @@
+"""levels: what operators watch of queues, pools and the server, in so many commands a queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobyard.store import calls, oversight
+from jobyard.store.levels import RESCUED, Pool, levels, server_of
+
+if TYPE_CHECKING:
+    from jobyard.store.levels import Levels
+    from jobyard.store.records import QueueInfo
+    from support.yard import Yard
+
+
+def look(yard: Yard) -> Levels:
+    return yard.store.run(levels())
+
+
+def queue(yard: Yard, name: str = "default") -> QueueInfo:
+    return {info.name: info for info in look(yard).queues}[name]
+
+
+def join(yard: Yard, worker: str, pool: str, slots: int, lease_seconds: float = 30.0) -> None:
+    yard.store.run(calls.join(worker, pool=pool, slots=slots, lease_seconds=lease_seconds))
+
+
+def test_an_empty_yard_has_a_server_and_nothing_else(yard: Yard) -> None:
+    seen = look(yard)
+
+    assert (seen.queues, seen.pools, seen.unreadable) == ((), (), 0)
+    assert seen.server
+    assert seen.server.memory_bytes > 0
+    assert seen.server.clients >= 1
+
+
+def test_jobs_are_counted_by_state_with_the_lanes_of_their_queue(yard: Yard) -> None:
+    done, failed = yard.claim_new("j1", "j2")
+    yard.settle("succeeded", done)
+    yard.settle("failed", failed)
+    yard.claim_new("j3")
+    yard.submit("j4", "j5")
+    yard.submit("j6", queue="default.high")
+    yard.submit("j7", queue="default.low", delay_seconds=60)
+    yard.submit("j8")
+    yard.cancel("j8")
+
+    seen = queue(yard)
+
+    assert (seen.queued, seen.running, seen.scheduled) == (3, 1, 1)
+    assert (seen.succeeded, seen.failed, seen.canceled) == (1, 1, 1)
+    assert [info.name for info in look(yard).queues] == ["default"]
+
+
+def test_the_oldest_age_is_of_what_waits(yard: Yard) -> None:
+    yard.submit("j1")
+    yard.client.hset(yard.keys.job("j1"), "enqueued_at", "2020-01-01T00:00:00.000000Z")
+
+    waiting = queue(yard).oldest_age_seconds
+    yard.join("w1")
+    yard.claim()
+
+    assert waiting
+    assert waiting > 100_000_000
+    assert queue(yard).oldest_age_seconds is None
+
+
+def test_a_paused_queue_is_paused_with_its_lanes(yard: Yard) -> None:
+    yard.submit("j1", queue="default.high")
+
+    yard.store.run(oversight.pause("default"))
+
+    assert queue(yard).paused
+
+
+def test_pools_have_workers_slots_and_what_is_busy(yard: Yard) -> None:
+    join(yard, "w1", "blue", 4)
+    join(yard, "w2", "blue", 4)
+    join(yard, "w3", "green", 1)
+    yard.renew("w1", busy=3)
+    yard.renew("w2", busy=0)
+
+    assert look(yard).pools == (Pool("blue", 2, 1, 8, 3), Pool("green", 1, 0, 1, 0))
+
+
+def test_a_worker_whose_lease_ran_out_does_not_count_and_its_pool_stays(yard: Yard) -> None:
+    join(yard, "w1", "blue", 4, lease_seconds=-1.0)
+
+    assert look(yard).pools == (Pool("blue", 0, 0, 0, 0),)
+
+
+@pytest.mark.parametrize("who", ["reaper", "keeper"])
+def test_what_was_rescued_is_counted_whoever_gave_it_back(yard: Yard, who: str) -> None:
+    yard.claim_new("j1", "j2")
+
+    if who == "keeper":
+        yard.leave("w1")
+    else:
+        yard.client.zadd(yard.keys.lease(), {"w1": 1})
+        yard.reap()
+
+    assert queue(yard).counters[RESCUED] == 2
+
+
+def test_what_cannot_be_read_is_counted(yard: Yard) -> None:
+    yard.client.rpush(yard.keys.queue("default"), "no id of RQ")
+    yard.client.sadd(yard.keys.queues(), yard.keys.queue("default"))
+    yard.join("w1")
+    yard.claim()
+
+    assert look(yard).unreadable == 1
+
+
+def test_keys_of_foreign_types_count_for_nothing_and_harm_only_themselves(yard: Yard) -> None:
+    yard.submit("j1")
+    yard.submit("j2", queue="other")
+    yard.client.delete(yard.keys.queue("default"), yard.keys.counters("default"))
+    for key in (
+        yard.keys.queue("default"),
+        yard.keys.counters("default"),
+        yard.keys.pools(),
+        yard.keys.lease(),
+        yard.keys.paused(),
+        yard.keys.quarantine(),
+    ):
+        yard.client.set(key, "foreign")
+
+    assert queue(yard).queued == 0
+    assert queue(yard, "other").queued == 1
+
+
+def test_writes_that_a_full_server_refuses_are_counted_by_reason(yard: Yard) -> None:
+    before = look(yard).server
+    yard.client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(Exception, match="OOM"):
+            yard.submit("j1")
+        seen = look(yard).server
+    finally:
+        yard.client.config_set("maxmemory", "0")
+
+    assert before
+    assert seen
+    assert seen.memory_limit_bytes == 1
+    assert seen.rejections["OOM"] == before.rejections["OOM"] + 1
+
+
+@pytest.mark.parametrize("info", ["", "NOPERM no\r\n", "# Memory\r\nnonsense"])
+def test_a_server_that_may_not_be_asked_is_not_known(info: str) -> None:
+    assert server_of(info) is None
