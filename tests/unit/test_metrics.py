@@ -30,6 +30,7 @@ from jobyard.observability.metrics import (
     Labels,
     Metric,
 )
+from jobyard.observability.pages import Answer
 from jobyard.observability.values import Counter, Gauge, Histogram, Reading, Source
 from support.scraping import Samples
 from support.waiting import wait_for
@@ -262,3 +263,17 @@ def test_what_forked_does_not_keep_the_port() -> None:
 
     forking.stdin.close()
     forking.stderr.close()
+
+
+def test_another_page_is_served_with_what_is_below_it() -> None:
+    pages = {"/about": lambda path: Answer(418, path.encode(), "text/plain")}
+
+    with metrics_served("127.0.0.1", 0, [], pages) as port:
+        answers = [
+            httpx.get(f"http://127.0.0.1:{port}{path}")
+            for path in ("/about", "/about/me?x=1", "/abouts", "/metrics")
+        ]
+
+    assert [answer.status_code for answer in answers] == [418, 418, 404, 200]
+    assert [answer.text for answer in answers[:2]] == ["/about", "/about/me"]
+    assert "/metrics, /about" in answers[2].text

@@ -10,6 +10,7 @@ import socket
 import threading
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jobyard.observability.logging import get_logger
@@ -18,19 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from jobyard.observability.exposition import Exposition
+    from jobyard.observability.pages import Pages
     from jobyard.observability.values import Source
 
 _log = get_logger(__name__)
 
 _BACKLOG = 16
 
+_NO_PAGES: Pages = MappingProxyType({})
+
 _PAUSE_SECONDS = 1.0
 """After a connection that could not be accepted, as no descriptor is free: it is still there."""
 
 
 @contextmanager
-def metrics_served(host: str, port: int, sources: Sequence[Source]) -> Iterator[int | None]:
+def metrics_served(
+    host: str, port: int, sources: Sequence[Source], pages: Pages = _NO_PAGES
+) -> Iterator[int | None]:
     """Serves ``GET /metrics`` while inside, from a thread of its own, one request at a time.
+
+    ``pages`` are served beside it; none of them may block.
 
     A port that cannot be had is no reason not to work: a line of the log says so.
 
@@ -42,7 +50,7 @@ def metrics_served(host: str, port: int, sources: Sequence[Source]) -> Iterator[
         yield None
         return
     stopping, chosen = threading.Event(), int(listener.getsockname()[1])
-    arguments = (listener, stopping, sources)
+    arguments = (listener, stopping, sources, pages)
     threading.Thread(target=_serve, args=arguments, name="metrics", daemon=True).start()
     _log.info("metrics.started", host=host, port=chosen)
     try:
@@ -85,8 +93,10 @@ def _close(listener: socket.socket) -> None:
     listener.close()
 
 
-def _serve(listener: socket.socket, stopping: threading.Event, sources: Sequence[Source]) -> None:
-    exposition_of = cache(partial(_exposition_of, sources))
+def _serve(
+    listener: socket.socket, stopping: threading.Event, sources: Sequence[Source], pages: Pages
+) -> None:
+    exposition_of = cache(partial(_exposition_of, sources, pages))
     while not stopping.is_set():
         try:
             connection, client = listener.accept()
@@ -102,10 +112,10 @@ def _pause(stopping: threading.Event, error: OSError) -> None:
         stopping.wait(_PAUSE_SECONDS)
 
 
-def _exposition_of(sources: Sequence[Source]) -> Exposition:
+def _exposition_of(sources: Sequence[Source], pages: Pages) -> Exposition:
     from jobyard.observability.exposition import Exposition  # noqa: PLC0415 - as its head says
 
-    return Exposition(sources)
+    return Exposition(sources, pages)
 
 
 def _answer(

@@ -21,12 +21,14 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from jobyard.observability.metrics import Kind
+from jobyard.observability.pages import page_of
 from jobyard.observability.values import Histogram
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Sequence
 
+    from jobyard.observability.pages import Answer, Pages
     from jobyard.observability.values import Source
 
 PATH = "/metrics"
@@ -38,10 +40,11 @@ _REQUEST_SECONDS = 5.0
 class Exposition:
     """Answers requests for the metrics of one process, from a registry of its own."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], pages: Pages) -> None:
         registry = CollectorRegistry()
         registry.register(_Sources(sources))
-        self._handler = _Handler.factory(registry)
+        attributes = {"registry": registry, "pages": pages}
+        self._handler = type("_HandlerOfThese", (_Handler,), attributes)
 
     def answer(self, connection: socket.socket, client: object) -> None:
         """Reads one request and answers it.
@@ -54,14 +57,25 @@ class Exposition:
 
 class _Handler(MetricsHandler):
     timeout = _REQUEST_SECONDS
+    pages: Pages
 
     def do_GET(  # type: ignore[explicit-override]  # noqa: N802 - the standard library's name
         self,  # typing.override comes with Python 3.12
     ) -> None:
-        if urlsplit(self.path).path == PATH:
+        path = urlsplit(self.path).path
+        if path == PATH:
             super().do_GET()
+        elif page := page_of(self.pages, path):
+            self._send(page(path))
         else:
-            self.send_error(404, explain=f"Metrics are at {PATH}.")
+            self.send_error(404, explain=f"There is {', '.join((PATH, *self.pages))}.")
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
 
     def version_string(self) -> str:  # type: ignore[explicit-override]  # as above
         return "jobyard"
