@@ -9,10 +9,10 @@ SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test fuzz chaos lint types imports openapi ci fix bench clean
+.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo "  ARGS=… is passed on, as in: make up ARGS='--workers 4'   make test ARGS='-k retry'"
 
 install: $(SYNCED) ## Set up .venv with the locked dependencies
@@ -35,10 +35,13 @@ lint: $(SYNCED) ## Check style and formatting
 	$(BIN)/ruff format --check .
 
 types: $(SYNCED) ## Check types
-	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py)
+	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py) helm/monitoring
 
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
 	$(BIN)/lint-imports
+
+monitoring: $(SYNCED) ## Write dashboards and rules of helm/monitoring into the chart
+	PYTHONPATH=helm $(BIN)/python -m monitoring $(ARGS)
 
 openapi: ## Check the OpenAPI document against .spectral.yaml; needs npm (Node.js)
 	@if command -v npx >/dev/null; then \
