@@ -223,6 +223,22 @@ def test_an_outside_server_is_used_when_named(services: Services, server: StoreS
     assert "stopping store" not in up.log()
 
 
+def test_prometheus_is_told_where_the_metrics_of_each_process_are(
+    services: Services, tmp_path: Path
+) -> None:
+    Up(services).wait_until_ready()
+
+    told = json.loads((tmp_path / ".jobyard/prometheus-targets.json").read_text())
+
+    assert {target["labels"]["instance"]: target["labels"]["job"] for target in told} == {
+        "api": "jobyard-api",
+        "scheduler": "jobyard-scheduler",
+        "worker-1": "jobyard-worker",
+    }
+    for target in told:
+        assert "jobyard_" in httpx.get(f"http://{target['targets'][0]}/metrics").text
+
+
 def test_submit_and_watch_follow_a_job_to_its_end(services: Services, tmp_path: Path) -> None:
     url = Up(services).wait_until_ready().url
 

@@ -35,7 +35,7 @@ def up(settings: UpSettings) -> None:
         settings = _checked(settings)
         log = YardLog(sys.stdout, service_names(settings))
         guard = Guard(settings.grace_seconds + WORKER_MARGIN_SECONDS, lock.descriptor)
-        yard = Yard(log, guard)
+        yard = Yard(log, guard, DIRECTORY)
         session = Session(settings, yard, log, lambda: stopping.is_set or log.is_broken)
         try:
             session.run(DIRECTORY.resolve() / "valkey", lock.descriptor)

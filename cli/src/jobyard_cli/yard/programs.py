@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobyard.errors import JobyardError
+from jobyard_cli.yard.embedded import free_port
 from jobyard_cli.yard.service import Program, Stage
 
 if TYPE_CHECKING:
@@ -58,12 +59,14 @@ def _workers(settings: UpSettings, environment: dict[str, str]) -> list[Program]
 def _program(
     name: str, command: str, stage: Stage, environment: dict[str, str], stop_seconds: float
 ) -> Program:
+    port = free_port()
     return Program(
         name=name,
         stage=stage,
         command=[_installed(command)],
-        environment=environment,
+        environment={**environment, "JOBYARD_METRICS_PORT": str(port)},
         stop_seconds=stop_seconds,
+        metrics_port=port,
     )
 
 
@@ -83,7 +86,6 @@ def _environment(settings: UpSettings) -> dict[str, str]:
         "JOBYARD_API_HOST": settings.api_host,
         "JOBYARD_API_PORT": str(settings.api_port),
         "JOBYARD_GRACE_SECONDS": f"{settings.grace_seconds:g}",
-        "JOBYARD_METRICS_PORT": "0",  # several processes cannot share one; the log names theirs
         "PYTHONUNBUFFERED": "1",
     }
     # One API, nothing that balances: nobody would notice that it drains.

@@ -47,7 +47,8 @@ class Stage(IntEnum):
 class Program:
     """What a service runs. ``keep`` are descriptors that it inherits.
 
-    ``hint`` says where to look when it ends without a word.
+    ``metrics_port`` is where it shows metrics, if it does; ``hint`` says where to look when it ends
+    without a word.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Program:
     command: Sequence[str]
     environment: Mapping[str, str]
     stop_seconds: float
+    metrics_port: int | None = None
     keep: tuple[int, ...] = ()
     hint: str = "it said nothing"
 

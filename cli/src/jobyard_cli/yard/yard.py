@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from jobyard.errors import JobyardError
 from jobyard_cli.yard.service import Program, Service, Stage, describe_exit
+from jobyard_cli.yard.targets import write_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from jobyard_cli.yard.guard import Guard
     from jobyard_cli.yard.log import YardLog
@@ -20,11 +22,12 @@ class ServiceStoppedError(JobyardError):
 
 
 class Yard:
-    """Several services with one log and one guard."""
+    """Several services with one log and one guard; ``directory`` tells where their metrics are."""
 
-    def __init__(self, log: YardLog, guard: Guard) -> None:
+    def __init__(self, log: YardLog, guard: Guard, directory: Path) -> None:
         self._log = log
         self._guard = guard
+        self._directory = directory
         self._services: list[Service] = []
 
     def start(self, program: Program) -> None:
@@ -32,6 +35,7 @@ class Yard:
         service = Service(program, self._log, self._guard)
         self._services.append(service)
         service.start()
+        write_targets(self._directory, (service.program for service in self._services))
 
     def pids(self, stage: Stage) -> set[int]:
         """The process ids of a stage's services."""
