@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 import redis
 import trustme
 
-from jobyard.connection import connect
+from jobyard.connection import connect, connect_async
 from jobyard.errors import StoreUnavailableError
 from jobyard.settings import Settings
 from jobyard.store import Store, calls
@@ -44,6 +45,57 @@ def test_a_wrong_password_says_that_the_store_refuses(server: StoreServer) -> No
     url = server.url.replace("redis://", "redis://yard:wrong@")
 
     with open_store(url) as store, pytest.raises(StoreUnavailableError, match="refuses"):
+        store.ping()
+
+
+def test_a_password_that_changes_needs_no_restart(server: StoreServer, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("first\n")
+    with (
+        server.client() as client,
+        open_store(server.url, redis_username="yard", redis_password_file=str(file)) as store,
+    ):
+        client.acl_setuser("yard", enabled=True, passwords=["+first"], keys=["rq:*"],
+                           categories=["+@all"])  # fmt: skip
+        store.ping()
+
+        client.acl_setuser("yard", enabled=True, passwords=["-first", "+second"])
+        store.client.connection_pool.disconnect()
+        with pytest.raises(StoreUnavailableError):
+            store.ping()
+        file.write_text("second\n")
+        store.ping()
+
+
+async def ping_async(settings: Settings) -> bool:
+    async with connect_async(settings) as client:
+        return bool(await client.ping())
+
+
+def test_the_asynchronous_client_reads_the_password_file_too(
+    server: StoreServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("secret")
+    with server.client() as client:
+        client.acl_setuser("yard", enabled=True, passwords=["+secret"], commands=["+ping"])
+
+    settings = Settings.load(
+        redis_url=server.url, redis_username="yard", redis_password_file=str(file)
+    )
+
+    assert asyncio.run(ping_async(settings))
+
+
+def test_a_password_file_that_is_not_there_is_a_store_that_is_away(
+    server: StoreServer, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "missing")
+
+    with (
+        open_store(server.url, redis_password_file=missing) as store,
+        pytest.raises(StoreUnavailableError, match="cannot read the store's password"),
+    ):
         store.ping()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobyard.connection import BLOCK_SECONDS, connect, connect_async, describe
 from jobyard.errors import ConfigurationError
 from jobyard.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def options(**settings: Any) -> dict[str, Any]:
@@ -56,6 +59,23 @@ def test_sentinels_are_asked_for_the_master() -> None:
     assert (pool.connection_kwargs["db"], pool.connection_kwargs["password"]) == (3, "pa@ss")
     assert [(s["host"], s["port"]) for s in sentinels] == [("one", 1), ("two", 26379)]
     assert sentinels[0]["password"] == "other"
+
+
+def test_sentinels_have_a_password_file_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("one")
+    (tmp_path / "sentinel").write_text("two")
+    settings = Settings.load(
+        redis_url="redis+sentinel://one/yard",
+        redis_password_file=str(tmp_path / "store"),
+        redis_sentinel_username="watch",
+        redis_sentinel_password_file=str(tmp_path / "sentinel"),
+    )
+
+    pool: Any = connect(settings).connection_pool
+
+    sentinel = pool.sentinel_manager.sentinels[0].connection_pool.connection_kwargs
+    assert pool.connection_kwargs["credential_provider"].get_credentials() == ("one",)
+    assert sentinel["credential_provider"].get_credentials() == ("watch", "two")
 
 
 @pytest.mark.parametrize("door", [connect, connect_async])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -9,8 +10,10 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+from typing_extensions import override
 
 from jobyard.errors import ConfigurationError
 
@@ -86,7 +89,29 @@ def _options(settings: Settings) -> dict[str, Any]:
         "health_check_interval": 30,
         # A hosted service's announcements; every other server refuses the subscription.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        **_credentials(settings.redis_username, settings.redis_password_file),
     }
+
+
+class _PasswordFile(CredentialProvider):
+    """Reads the password for each new connection: one that changes needs no restart."""
+
+    def __init__(self, username: str | None, path: str) -> None:
+        self._username = username
+        self._path = Path(path)
+
+    @override
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Raises ``redis.ConnectionError`` when the file cannot be read: the store is away."""
+        try:
+            password = self._path.read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise redis.ConnectionError(f"cannot read the store's password: {error}") from error
+        return (self._username, password) if self._username else (password,)
+
+
+def _credentials(username: str | None, path: str | None) -> dict[str, Any]:
+    return {"credential_provider": _PasswordFile(username, path)} if path else {}
 
 
 def _tls(settings: Settings) -> dict[str, Any]:
@@ -118,6 +143,7 @@ def _sentinel(module: Any, settings: Settings, options: dict[str, Any]) -> Any:
         sentinel_kwargs={
             "username": query.get("sentinel_username"),
             "password": query.get("sentinel_password"),
+            **_credentials(settings.redis_sentinel_username, settings.redis_sentinel_password_file),
             "socket_timeout": options["socket_connect_timeout"],
             "socket_connect_timeout": options["socket_connect_timeout"],
             # One that is gone costs the call that asks it no more than this: the next one answers.

@@ -14,6 +14,12 @@ from jobyard.queues import check_name, split_names
 Names = Annotated[tuple[str, ...], NoDecode]
 """A comma list in the environment, a tuple in code."""
 
+CONNECTION = frozenset({
+    "redis_url", "redis_ca", "redis_cert", "redis_key", "redis_timeout_seconds", "redis_username",
+    "redis_password_file", "redis_sentinel_username", "redis_sentinel_password_file",
+})  # fmt: skip
+"""Fields that say where the store is and as whom to come, which a child is told by its parent."""
+
 
 def env(name: str, *older: str) -> AliasChoices:
     """The environment names of a setting: ours first, then those of older systems."""
@@ -44,6 +50,26 @@ class Settings(BaseSettings):
     )
     redis_key: str | None = Field(
         None, validation_alias=env("JOBYARD_REDIS_KEY"), description="file of this client's key"
+    )
+    redis_username: str | None = Field(
+        None,
+        validation_alias=env("JOBYARD_REDIS_USERNAME"),
+        description="ACL user whose password is in the file below; the default user without",
+    )
+    redis_password_file: str | None = Field(
+        None,
+        validation_alias=env("JOBYARD_REDIS_PASSWORD_FILE"),
+        description="file of the store's password, read for each new connection",
+    )
+    redis_sentinel_username: str | None = Field(
+        None,
+        validation_alias=env("JOBYARD_REDIS_SENTINEL_USERNAME"),
+        description="the same for the sentinels",
+    )
+    redis_sentinel_password_file: str | None = Field(
+        None,
+        validation_alias=env("JOBYARD_REDIS_SENTINEL_PASSWORD_FILE"),
+        description="file of the sentinels' password",
     )
     redis_timeout_seconds: float = Field(
         5.0,

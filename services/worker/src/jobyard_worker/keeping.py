@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from pydantic_core import from_json, to_json
 
 from jobyard.observability.logging import get_logger
+from jobyard.settings import CONNECTION
 from jobyard_worker.backoff import Backoff
 from jobyard_worker.pulse import Pulse
 
@@ -130,7 +131,7 @@ class Keeping:
                 "lease_seconds": settings.lease_seconds,
                 "stall_seconds": settings.stall_seconds,
                 "pulse": str(self._pulse.path),
-                "settings": settings.model_dump(include=_CONNECTION),
+                "settings": settings.model_dump(include=set(CONNECTION)),
             }
         )
         source = cast("BinaryIO", self._process.stdout)
@@ -151,8 +152,3 @@ class Keeping:
     def _close_pipes(self) -> None:
         with suppress(OSError):
             cast("BinaryIO", self._process.stdin).close()
-
-
-_CONNECTION = {
-    "redis_url", "redis_ca", "redis_cert", "redis_key", "redis_timeout_seconds",
-}  # fmt: skip

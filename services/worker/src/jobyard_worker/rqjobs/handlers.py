@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard.connection import connect
+from jobyard.settings import CONNECTION
 from jobyard.store import Store
 from jobyard_worker.rqjobs.commands import Commands
 from jobyard_worker.rqjobs.horses import Stable
@@ -22,10 +23,7 @@ _COURIER_SECONDS = 10.0
 """For webhooks on their way, RQ's default timeout of one."""
 
 
-_OF_HORSES = {
-    "redis_url", "redis_ca", "redis_cert", "redis_key", "redis_timeout_seconds", "key_prefix",
-    "log_level", "log_format",
-}  # fmt: skip
+_OF_HORSES = {*CONNECTION, "key_prefix", "log_level", "log_format"}
 """Settings that a horse needs too."""
 
 
