@@ -7,9 +7,13 @@ SOURCES := shared/src services/api/src services/worker/src services/scheduler/sr
 BENCHES := worker api read latency sleepers hoarding store large memory first_job
 SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
+DOCKER ?= docker
+IMAGE_ARGS ?=
+VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
+REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean
+.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean images
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +52,12 @@ openapi: ## Check the OpenAPI document against .spectral.yaml; needs npm (Node.j
 		npx --yes $(SPECTRAL) lint --quiet --fail-severity=warn docs/openapi.json; \
 	elif [ "$$CI" = true ]; then echo "npx is not installed (apt-get install npm)" >&2; exit 1; \
 	else echo "npx is not installed: docs/openapi.json is only checked by the tests" >&2; fi
+
+images: ## Build the images of the services; needs Docker (IMAGE_ARGS='--build-arg BASE_IMAGE=…')
+	@set -e; for each in api worker scheduler; do \
+		$(DOCKER) build --file services/$$each/Dockerfile --tag jobyard-$$each:$(VERSION) \
+			--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(IMAGE_ARGS) .; \
+	done
 
 ci: lint types imports openapi test ## Run everything that must be green
 
