@@ -13,7 +13,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean images
+.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,7 @@ lint: $(SYNCED) ## Check style and formatting
 
 types: $(SYNCED) ## Check types
 	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py) helm/monitoring
+	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py)
 
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
 	$(BIN)/lint-imports
@@ -68,6 +69,12 @@ fix: $(SYNCED) ## Mend style and formatting where a tool can
 bench: $(SYNCED) ## Measure everything, beside other queues (one: ARGS='worker --scale 0.1')
 	@set -e; for each in $(or $(firstword $(ARGS)),$(BENCHES)); do \
 		echo "== $$each"; $(BIN)/python bench/$$each.py $(wordlist 2,99,$(ARGS)); done
+
+chart: $(SYNCED) ## Write the chart's schema and table of values from its values.yaml
+	$(BIN)/python helm/values_reference.py
+
+manifests: $(SYNCED) ## Render the chart into k8s/
+	$(BIN)/python helm/manifests.py "$$(PYTHONPATH=tests $(BIN)/python -c 'from support.kube_tools import helm; print(helm())')"
 
 clean: ## Remove .venv, caches and the local store's data
 	rm -rf .venv bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov
