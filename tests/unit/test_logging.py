@@ -7,6 +7,9 @@ import json
 import logging
 import os
 import re
+import select
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,13 +24,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from jobyard import Context
+from jobyard.observability.bounded import MAX_LINE_BYTES
 from jobyard.observability.frequent import FrequentEvent
+from jobyard.observability.line_stream import lines_together
+from jobyard.observability.log_level import current_level, set_level
 from jobyard.observability.logging import (
+    LogFields,
     configure_logging,
     get_logger,
-    lines_together,
     log_context,
 )
+from support.waiting import wait_for
 
 Configure = Callable[..., BytesIO]
 
@@ -92,6 +99,72 @@ def test_what_is_below_the_level_is_left_out(configure: Configure) -> None:
     get_logger("mine").warning("loud")
 
     assert [event["event"] for event in events(stream)] == ["loud"]
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_the_level_changes_for_loggers_that_are_in_use(configure: Configure, level: str) -> None:
+    stream = configure(log_level="error" if level == "debug" else "debug")
+    mine, library = get_logger("mine").bind(), logging.getLogger("library")
+    mine.error("used")
+    library.error("used")
+
+    set_level(level)
+
+    before = len(events(stream))
+    for word in ("debug", "info", "warning", "error"):
+        getattr(mine, word)(word)
+        getattr(library, word)(word)
+    wanted = ["debug", "info", "warning", "error"]
+    wanted = wanted[wanted.index(level) :]
+    assert [event["event"] for event in events(stream)[before:]] == [
+        word for word in wanted for _ in range(2)
+    ]
+    assert current_level() == level
+
+
+def test_fields_are_on_every_line_inside_and_on_none_after(configure: Configure) -> None:
+    stream = configure()
+
+    with LogFields(job_id="j", queue="q"), LogFields(queue="inner"):
+        get_logger("mine").info("one")
+        logging.getLogger("library").info("two")
+    get_logger("mine").info("three")
+
+    assert [(event.get("job_id"), event.get("queue")) for event in events(stream)] == [
+        ("j", "inner"),
+        ("j", "inner"),
+        (None, None),
+    ]
+
+
+def test_fields_of_coroutines_that_take_turns_do_not_mix(configure: Configure) -> None:
+    stream = configure()
+
+    async def job(name: str) -> None:
+        with LogFields(job_id=name):
+            for _ in range(3):
+                await asyncio.sleep(0)
+                get_logger("mine").info(name)
+            await asyncio.to_thread(logging.getLogger("library").info, name)
+
+    async def both() -> None:
+        await asyncio.gather(job("a"), job("b"))
+
+    asyncio.run(both())
+
+    assert len(events(stream)) == 8
+    assert all(event["job_id"] == event["event"] for event in events(stream))
+
+
+def test_what_the_standard_library_is_given_beside_a_message_is_shown(
+    configure: Configure,
+) -> None:
+    stream = configure()
+
+    logging.getLogger("library").info("sent", extra={"bytes": 7, "level": "mine"})
+
+    (event,) = events(stream)
+    assert (event["bytes"], event["level"]) == (7, "info")
 
 
 def test_bound_context_is_on_every_line(configure: Configure) -> None:
@@ -179,7 +252,8 @@ def test_an_exception_of_the_standard_library_is_too(configure: Configure) -> No
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 @pytest.mark.parametrize(
-    "value", ["a\nb", "\ud800", float("nan"), object(), {1: object()}, b"\xff", None, "\x1b[31m"]
+    "value",
+    ["a\nb", "\ud800", float("nan"), object(), {1: object()}, b"\xff", None, "\x1b[31m"],
 )
 def test_any_value_makes_one_line(configure: Configure, log_format: str, value: object) -> None:
     stream = configure(log_format)
@@ -200,7 +274,67 @@ def test_a_value_that_contains_itself_makes_one_line(configure: Configure) -> No
     assert events(stream)[0]["value"] == "[[...]]"
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+class BrokenError(Exception):
+    """Cannot be shown."""
+
+    def __str__(self) -> str:  # type: ignore[explicit-override]
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_cannot_be_shown_makes_one_line(configure: Configure, log_format: str) -> None:
+    stream = configure(log_format)
+
+    get_logger("mine").info("event", value=BrokenError(), number=10**5000)
+    get_logger("mine").info("event", exc_info=BrokenError())
+
+    assert len(re.findall(rb"info", stream.getvalue())) == 2
+    assert b"cannot be shown" in stream.getvalue()
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"value": "x" * 1_000_000},
+        {"value": list(range(100_000))},
+        {f"field_{number}": number for number in range(10_000)},
+        {f"field_{number}": "x" * 1_000 for number in range(100)},
+        {"exc_info": ValueError("x" * 1_000_000)},
+    ],
+)
+def test_a_line_has_a_bounded_length(
+    configure: Configure, log_format: str, fields: dict[str, Any]
+) -> None:
+    stream = configure(log_format)
+
+    get_logger("mine").info("event", **fields)
+
+    assert len(stream.getvalue()) <= MAX_LINE_BYTES + 3_000  # a traceback on the console is apart
+    assert re.search(rb"left.out", stream.getvalue())
+
+
+def test_what_is_cut_keeps_its_kind_and_says_how_much_is_gone(configure: Configure) -> None:
+    stream = configure()
+
+    get_logger("mine").info("event", number=7, flag=True, text="y" * 20_000)
+
+    (event,) = events(stream)
+    assert (event["number"], event["flag"]) == (7, True)
+    assert event["text"] == "y" * 2_000 + "… 18000 characters left out"
+
+
+def test_a_lone_surrogate_leaves_the_other_values_as_they_are(configure: Configure) -> None:
+    stream = configure()
+
+    get_logger("mine").info("event", number=7, nested={"text": "\ud800", "more": [1]})
+
+    (event,) = events(stream)
+    assert event["number"] == 7
+    assert event["nested"]["text"] == "\\ud800"
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(), st.dictionaries(st.sampled_from("abc"), st.text()))
 def test_any_text_makes_one_line(configure: Configure, event: str, values: dict[str, str]) -> None:
     stream = configure("console")
@@ -243,6 +377,37 @@ def test_lines_of_several_threads_do_not_mix(configure: Configure) -> None:
         thread.join()
 
     assert len(events(stream)) == 800
+
+
+def test_lines_of_several_processes_do_not_mix_in_a_full_pipe() -> None:
+    """Nobody reads until all have begun: the pipe is full, and whoever writes has to wait."""
+    command = [sys.executable, "-c", _MANY_LINES]
+    reader, writer = os.pipe()
+    children = [subprocess.Popen([*command, name], stderr=writer) for name in "abc"]
+    wait_for(lambda: not select.select([], [writer], [], 0)[1])
+    os.close(writer)
+
+    with os.fdopen(reader, "rb") as pipe:
+        lines = [json.loads(line) for line in pipe]
+
+    assert [child.wait() for child in children] == [0, 0, 0]
+    assert len(lines) == 3 * 200
+    assert all(set(line["filler"]) == {line["name"]} for line in lines)
+
+
+_MANY_LINES = """
+import sys
+from types import SimpleNamespace
+from jobyard.observability.line_stream import lines_together
+from jobyard.observability.logging import configure_logging, get_logger
+configure_logging("worker", SimpleNamespace(log_format="json", log_level="info"))
+name = sys.argv[1]
+with lines_together():
+    for _ in range(100):
+        get_logger("mine").info("x", name=name, filler=name * 900)
+for _ in range(100):
+    get_logger("mine").info("x", name=name, filler=name * 3_500)
+"""
 
 
 def test_a_reader_that_went_away_stops_nobody(configure: Configure) -> None:
@@ -291,6 +456,27 @@ def test_frequent_events_of_one_turn_are_written_at_its_end_in_one(configure: Co
 
     assert asyncio.run(two_turns()) == [0, 1, 2]
     assert [line.count(b"\n") for line in writes] == [2, 1]
+
+
+def test_a_frequent_event_heeds_a_level_that_changes(configure: Configure) -> None:
+    stream = configure(log_level="warning")
+
+    async def turn() -> None:
+        event = FrequentEvent("api.access", "http.request")
+        quiet = FrequentEvent("api.access", "http.request", "debug")
+        event.log({"number": 1})
+        set_level("info")
+        event.log({"number": 2})
+        quiet.log({"number": 3})
+        set_level("debug")
+        quiet.log({"number": 4})
+
+    asyncio.run(turn())
+
+    assert [(line["number"], line["level"]) for line in events(stream)] == [
+        (2, "info"),
+        (4, "debug"),
+    ]
 
 
 def test_a_frequent_event_heeds_level_and_format(configure: Configure) -> None:

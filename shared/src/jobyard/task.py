@@ -48,6 +48,8 @@ class Task:
         result_ttl_seconds: How long a result is kept; None for the default.
         failure_ttl_seconds: How long a failure is kept; None for the default.
         isolated: Whether it runs in a killable child process.
+        log_payload: Whether the log may show payloads.
+        log_result: Whether the log may show results.
         description: What it does, for people.
         is_async: Whether the function is ``async def``.
     """
@@ -61,6 +63,8 @@ class Task:
     result_ttl_seconds: int | None = None
     failure_ttl_seconds: int | None = None
     isolated: bool = False
+    log_payload: bool = False
+    log_result: bool = False
     description: str = ""
     is_async: bool = False
 
@@ -114,6 +118,8 @@ def task(
     result_ttl: Duration | None = None,
     failure_ttl: Duration | None = None,
     isolated: bool = False,
+    log_payload: bool = False,
+    log_result: bool = False,
     description: str | None = None,
 ) -> Callable[[Callable[P, R_co]], TaskFunction[P, R_co]]: ...
 
@@ -129,6 +135,8 @@ def task(
     result_ttl: Duration | None = None,
     failure_ttl: Duration | None = None,
     isolated: bool = False,
+    log_payload: bool = False,
+    log_result: bool = False,
     description: str | None = None,
 ) -> Any:
     """Declares a function, plain or ``async``, as a task; it stays callable as before.
@@ -142,6 +150,9 @@ def task(
         result_ttl: How long a result is kept.
         failure_ttl: How long a failure is kept.
         isolated: Run in a child process that can be killed at its timeout or on cancel.
+        log_payload: Show the first 1,000 characters of payloads in the log, where they are secret
+            to nobody who reads it; not shown by default.
+        log_result: As ``log_payload``, results.
         description: For people; the first line of the docstring by default.
 
     Raises:
@@ -161,6 +172,8 @@ def task(
             result_ttl_seconds=options.seconds("result_ttl", result_ttl),
             failure_ttl_seconds=options.seconds("failure_ttl", failure_ttl),
             isolated=isolated,
+            log_payload=log_payload,
+            log_result=log_result,
             description=description if description is not None else _first_line(function),
             is_async=inspect.iscoroutinefunction(function),
         )

@@ -12,6 +12,7 @@ from jobyard_worker.executors.nursery import Nursery
 from jobyard_worker.executors.thread import ThreadExecutor
 from jobyard_worker.link import Link
 from jobyard_worker.loop import Parts
+from jobyard_worker.outcome_log import OutcomeLog
 from jobyard_worker.progress import Progress
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.rqjobs.peeker import Peekers
@@ -65,7 +66,7 @@ def assemble(  # noqa: PLR0917 - the parts
         link=link,
         claimer=Claimer(link, turns, ears),
         executor=executor,
-        settler=Settler(link, wake, metrics, settings.large_bytes),
+        settler=Settler(link, wake, metrics, settings.large_bytes, OutcomeLog(registry.by_name)),
         releaser=Releaser(link),
         progress=progress,
         keeping=keeping,

@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from jobyard.context import Context
 from jobyard.errors import JobyardError, UnreadableJobError
 from jobyard.follow_ups import FollowUps
-from jobyard.observability.logging import configure_logging
+from jobyard.observability.logging import LogFields, configure_logging
 from jobyard.registry import discover
 from jobyard.store.data import decode_data
 from jobyard_worker.execution import call, journal_of, result_json
@@ -97,10 +97,11 @@ class Child:
     def _answer(self, order: dict[str, Any]) -> dict[str, Any]:
         """The last word on an order: result and journal, or the error and what it means."""
         started = time.monotonic()
-        try:
-            answer = self._run(order)
-        except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
-            answer = message_of(error)
+        with LogFields(**order["log"]):
+            try:
+                answer = self._run(order)
+            except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
+                answer = message_of(error)
         return {"token": order["token"], "started": started, "ended": time.monotonic(), **answer}
 
     def _run(self, order: dict[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,12 @@ class Delivery:
         """Id and token."""
         return self.job.id, self.job.token
 
+    def wait_seconds(self, started: float) -> float:
+        """From when the job was ready to ``started`` (``time.monotonic``); 0 if not known."""
+        if not self.job.enqueued_at:
+            return 0.0
+        return self.job.wait_seconds + max(0.0, started - self.taken_at)
+
     def cancel(self) -> None:
         """Its job was asked to cancel: the task is told, and a child that goes on is killed.
 

@@ -16,10 +16,11 @@ from jobyard.errors import (
     UnreadableJobError,
 )
 from jobyard.follow_ups import submissions_of
-from jobyard.observability.logging import get_logger
+from jobyard.observability.logging import LogFields, get_logger, log_context
 from jobyard.store.data import decode_data
 from jobyard.store.records import JournalEntry, RQEnded, Succeeded
 from jobyard_worker.executors.coroutines import Watched
+from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome import ending_of, settlement_of
 
 if TYPE_CHECKING:
@@ -99,24 +100,26 @@ class Execution:
     def run(self, delivery: Delivery, coroutines: Coroutines) -> Settlement:
         """Runs the job in this thread, or in a child; never raises."""
         started = time.monotonic()
-        try:
-            end = self._attempt(delivery, coroutines, started)
-        except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
-            end = ending_of(error, started, time.monotonic())
+        with LogFields(**fields_of(delivery)):
+            try:
+                end = self._attempt(delivery, coroutines, started)
+            except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
+                end = ending_of(error, started, time.monotonic())
         return end if isinstance(end, (Succeeded, RQEnded)) else self.settlement(delivery, end)
 
     async def run_async(self, delivery: Delivery, elsewhere: Elsewhere) -> Settlement:
         """Runs the job on this event loop, what would block it ``elsewhere``; never raises."""
         started = time.monotonic()
-        try:
-            if self.is_for_rq(delivery):
-                return await elsewhere(delivery)
-            data, task = self._open(delivery)
-            if not task.is_async or task.isolated or delivery.job.suspect:
-                return await elsewhere(delivery)
-            return await self._await_here(delivery, task, data.payload, started)
-        except BaseException as error:  # noqa: BLE001 - as above
-            return self.settlement(delivery, ending_of(error, started, time.monotonic()))
+        with LogFields(**fields_of(delivery)):
+            try:
+                if self.is_for_rq(delivery):
+                    return await elsewhere(delivery)
+                data, task = self._open(delivery)
+                if not task.is_async or task.isolated or delivery.job.suspect:
+                    return await elsewhere(delivery)
+                return await self._await_here(delivery, task, data.payload, started)
+            except BaseException as error:  # noqa: BLE001 - as above
+                return self.settlement(delivery, ending_of(error, started, time.monotonic()))
 
     def settlement(self, delivery: Delivery, end: Succeeded | Ending) -> Settlement:
         """What the store is told of an end."""
@@ -147,8 +150,10 @@ class Execution:
             raise UnreadableJobError(delivery.job.fault)
         data = decode_data(delivery.job.data)
         delivery.task = data.task
+        if not delivery.job.task:  # only the data says which
+            log_context.set({**log_context.get(), "task": data.task})
         task = self._registry.get(data.task)
-        _log.debug("job.started", job_id=delivery.job.id, task=task.name)
+        _log.debug("job.started")
         return data, task
 
     def _attempt(

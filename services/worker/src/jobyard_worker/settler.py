@@ -9,16 +9,16 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreUnavailableError
-from jobyard.observability.logging import get_logger, lines_together
+from jobyard.observability.line_stream import lines_together
+from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 from jobyard.store.apart import LARGE_BYTES
 from jobyard.store.records import RQEnded, Settled, Succeeded
-from jobyard_worker.outcome import outcome_of
+from jobyard_worker.job_fields import fields_of
+from jobyard_worker.outcome_log import OutcomeLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from structlog.typing import FilteringBoundLogger
 
     from jobyard.store.calls import Call
     from jobyard.store.records import Settlement
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     Ended = tuple[Delivery, Settlement]
 
 _log = get_logger(__name__)
+
+_NAMELESS = OutcomeLog()
+_REFUSED = (Settled.STALE, Settled.VANISHED)
 
 _MOST_BYTES = 4 * 1024 * 1024
 """Results and enqueued payloads in one call; more would hold the server, and the connection."""
@@ -58,9 +61,14 @@ class Settler:
     """
 
     def __init__(
-        self, link: Link, wake: Wake, metrics: JobMetrics, large_bytes: int = LARGE_BYTES
+        self,
+        link: Link,
+        wake: Wake,
+        metrics: JobMetrics,
+        large_bytes: int = LARGE_BYTES,
+        log: OutcomeLog = _NAMELESS,
     ) -> None:
-        """``wake`` is told when a batch is back, ``metrics`` what came of it.
+        """``wake`` is told when a batch is back, ``metrics`` and ``log`` what came of it.
 
         What is longer than ``large_bytes`` is kept apart from its job's hash.
         """
@@ -68,6 +76,7 @@ class Settler:
         self._link = link
         self._wake = wake
         self._metrics = metrics
+        self._log = log
         self._waiting: deque[Ended] = deque()
         self._refused: deque[tuple[float, Ended]] = deque()
         self._under_way: deque[_Batch] = deque()
@@ -169,7 +178,8 @@ class Settler:
         else:
             with self._reporting, lines_together():
                 self._metrics.note(batch, replies)
-                _report(batch, replies)
+                self._log.note(batch, replies)
+            _tell(batch, replies)
 
     def _call(self, worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:
         of_rq = [ended for ended in settlements if isinstance(ended, RQEnded)]
@@ -183,8 +193,7 @@ class Settler:
             for ended in batch:
                 self._settle(worker, [ended])
             return
-        job = batch[0][0].job
-        _log.error("job.unsettled", job_id=job.id, queue=job.queue, reason=str(error))
+        _log.error("job.unsettled", **fields_of(batch[0][0]), reason=str(error))
         self._refused.append((time.monotonic() + _REFUSED_SECONDS, batch[0]))
 
 
@@ -226,26 +235,8 @@ def _size_of(settlement: Settlement) -> int:
     return len(settlement.result) + sum(len(job.payload) for job in settlement.follow_ups)
 
 
-def _report(batch: Sequence[Ended], replies: Sequence[Settled]) -> None:
-    log = _log.bind()  # made ready once, not for each line
-    for (delivery, settlement), reply in zip(batch, replies, strict=True):
-        if reply is Settled.STALE or reply is Settled.VANISHED:
-            log.warning("job.refused", job_id=delivery.job.id, reason=reply.value)
-            continue
-        _report_end(log, delivery, settlement)
-        if delivery.after is not None:
+def _tell(batch: Sequence[Ended], replies: Sequence[Settled]) -> None:
+    """Those who wait for a settlement to be stored."""
+    for (delivery, _), reply in zip(batch, replies, strict=True):
+        if delivery.after is not None and reply not in _REFUSED:
             delivery.after()
-
-
-def _report_end(log: FilteringBoundLogger, delivery: Delivery, settlement: Settlement) -> None:
-    job = delivery.job
-    log.info(
-        "job.finished",
-        job_id=job.id,
-        task=delivery.task,
-        queue=job.queue,
-        attempt=job.attempts + 1,
-        outcome=outcome_of(settlement),
-        duration_ms=round((settlement.ended - settlement.started) * 1000, 3),
-        result_ttl_seconds=job.result_ttl_seconds,
-    )

@@ -7,14 +7,15 @@ is bound or looked up for it, and the lines of one turn of the event loop are wr
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from jobyard.observability.logging import JsonRenderer, get_logger, lines_together, log_context
+from jobyard.observability.line_stream import lines_together
+from jobyard.observability.log_level import LEVELS
+from jobyard.observability.logging import JsonRenderer, get_logger, log_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,19 +25,20 @@ if TYPE_CHECKING:
 
 
 class FrequentEvent:
-    """One event, at ``info``. Lives on one event loop; made after logging is configured."""
+    """One event of one level. Lives on one event loop; made after logging is configured."""
 
-    def __init__(self, logger: str, event: str) -> None:
+    def __init__(self, logger: str, event: str, level: str = "info") -> None:
         config = structlog.get_config()
-        self._is_wanted: bool = get_logger(logger).bind().is_enabled_for(logging.INFO)
+        self._level, self._logger = LEVELS[level], get_logger(logger).bind()
         self._lines = config["logger_factory"](logger)
-        self._render = _renderer_of(config["processors"][-1], self._lines, logger, event)
+        kind = (logger, level, event)
+        self._render = _renderer_of(config["processors"][-1], self._lines, *kind)
         self._clock = _Clock()
         self._waiting: list[Any] = []
 
     def log(self, fields: Mapping[str, object]) -> None:
         """Logs it with these fields, when this turn of the loop is over."""
-        if not self._is_wanted:
+        if not self._logger.is_enabled_for(self._level):
             return
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
@@ -51,13 +53,13 @@ class FrequentEvent:
                 self._lines.msg(line)
 
 
-def _renderer_of(render: Any, lines: Any, logger: str, event: str) -> _Renderer:
+def _renderer_of(render: Any, lines: Any, logger: str, level: str, event: str) -> _Renderer:
     if isinstance(render, JsonRenderer):
-        return render.renderer_of(logger, "info", event)
+        return render.renderer_of(logger, level, event)
 
     def render_as_any(timestamp: str, fields: dict[str, object]) -> Any:
-        head = {"timestamp": timestamp, "level": "info", "event": event}
-        return render(lines, "info", {**head, **fields})
+        head = {"timestamp": timestamp, "level": level, "event": event}
+        return render(lines, level, {**head, **fields})
 
     return render_as_any
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import traceback
-from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import structlog
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
+
+from jobyard.observability.bounded import MAX_LINE_BYTES, SHORT, cut, plain, shortened
+from jobyard.observability.line_stream import LineStream
+from jobyard.observability.log_level import LeveledLogger, set_level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-MAX_TRACEBACK_CHARACTERS = 16_384
-
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _HEAD = frozenset({"timestamp", "level", "event", "exception"})
 
 
@@ -49,16 +46,16 @@ def configure_logging(service: str, settings: LogSettings, stream: BinaryIO | No
     Args:
         service: The process's name in each JSON line, as in ``worker``.
         settings: Format and level.
-        stream: Takes one ``write`` and one ``flush`` a line.
+        stream: Takes one ``write`` a line.
     """
-    level = _LEVELS[settings.log_level]
     structlog.configure(
         processors=_processors(service, settings.log_format),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=partial(_Lines, stream or sys.stderr.buffer),
+        wrapper_class=LeveledLogger,
+        logger_factory=partial(_Lines, LineStream(stream or sys.stderr.buffer)),
         cache_logger_on_first_use=True,
     )
-    _take_over_stdlib(level)
+    _take_over_stdlib()
+    set_level(settings.log_level)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -70,46 +67,37 @@ log_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", defaul
 """What all events say that are logged in this context, as in the request under way: set once, and
 read only where something is logged."""
 
-_Gathered = list[tuple[BinaryIO, bytes]]
-_GATHERED: ContextVar[_Gathered | None] = ContextVar("gathered", default=None)
 
+class LogFields:
+    """Adds fields to all that is logged inside, by whomever: ``with LogFields(job_id=…):``.
 
-@contextmanager
-def lines_together() -> Iterator[None]:
-    """What is logged inside is written at its end, in one: a write costs more than its line."""
-    gathered: _Gathered = []
-    before = _GATHERED.set(gathered)
-    try:
-        yield
-    finally:
-        _GATHERED.reset(before)
-        for stream, lines in groupby(gathered, key=itemgetter(0)):
-            _write(stream, b"".join(line for _, line in lines))
+    What a thread logs that was started inside does not have them, what a coroutine logs does.
+    """
 
+    __slots__ = ("_before", "_fields")
 
-def _write(stream: BinaryIO, text: bytes) -> None:
-    """A reader that went away must not stop the process that logs."""
-    with suppress(OSError):
-        stream.write(text)
-        stream.flush()
+    def __init__(self, **fields: object) -> None:
+        self._fields = fields
+
+    def __enter__(self) -> None:
+        self._before = log_context.set({**log_context.get(), **self._fields})
+
+    def __exit__(self, *_: object) -> None:
+        log_context.reset(self._before)
 
 
 class _Lines:
-    """Where a logger's finished lines go, one write each, so that lines never mix."""
+    """One logger's way to the stream."""
 
     __slots__ = ("_stream", "name")
 
-    def __init__(self, stream: BinaryIO, name: str = "") -> None:
+    def __init__(self, stream: LineStream, name: str = "") -> None:
         self._stream = stream
         self.name = name
 
     def msg(self, line: bytes) -> None:
-        """Writes a line, or keeps it while lines are written together."""
-        gathered = _GATHERED.get()
-        if gathered is None:
-            _write(self._stream, line + b"\n")
-        else:
-            gathered.append((self._stream, line + b"\n"))
+        """Takes a finished line."""
+        self._stream.write(line + b"\n")
 
     debug = info = warning = error = critical = msg
 
@@ -134,11 +122,11 @@ def _describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDic
     """``exc_info`` becomes the same three fields that a failed job shows."""
     error, trace = _exception_of(event.pop("exc_info", None))
     if error is not None:
-        lines = traceback.format_exception(type(error), error, trace)
+        lines = _lines_of(error, trace)
         event["exception"] = {
             "type": type(error).__name__,
-            "message": str(error),
-            "traceback": "".join(lines)[-MAX_TRACEBACK_CHARACTERS:],
+            "message": _text_of(error),
+            "traceback": "".join(lines),
         }
     return event
 
@@ -148,6 +136,20 @@ def _exception_of(info: object) -> tuple[BaseException | None, TracebackType | N
         return info, info.__traceback__
     found = info if isinstance(info, tuple) else sys.exc_info() if info else (None, None, None)
     return found[1], found[2]
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an exception of anybody's may be broken
+        return "<the message of this exception cannot be shown>"
+
+
+def _lines_of(error: BaseException, trace: TracebackType | None) -> list[str]:
+    try:
+        return traceback.format_exception(type(error), error, trace)
+    except Exception:  # noqa: BLE001 - as above
+        return traceback.format_tb(trace)
 
 
 class JsonRenderer:
@@ -180,22 +182,26 @@ class JsonRenderer:
 
 
 def _json(line: EventDict) -> bytes:
+    text = _any_json(line)
+    if len(text) > MAX_LINE_BYTES:
+        text = to_json(shortened(line))
+    return text if len(text) <= MAX_LINE_BYTES else to_json(shortened(line, SHORT))
+
+
+def _any_json(line: EventDict) -> bytes:
     try:
         return to_json(line, fallback=str, inf_nan_mode="strings")
-    except (PydanticSerializationError, UnicodeError, ValueError):  # a lone surrogate, a cycle
-        return json.dumps(_plain(line)).encode()
-
-
-def _plain(event: EventDict) -> EventDict:
-    return {str(name): str(value) for name, value in event.items()}
+    except Exception:  # noqa: BLE001 - a lone surrogate, a cycle, an object that fails to be shown
+        return to_json(plain(line))
 
 
 def _render_console(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    event = shortened(event)
     time = datetime.fromisoformat(event["timestamp"]).astimezone()
     exception = event.get("exception")
     values = [f"{name}={_shown(value)}" for name, value in event.items() if name not in _HEAD]
     head = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d} {event['level']:<7} "
-    line = " ".join((head + _one_line(str(event["event"])), *values))
+    line = cut(" ".join((head + _one_line(str(event["event"])), *values)), MAX_LINE_BYTES)
     if isinstance(exception, dict):
         line += f"\n{exception['traceback'].rstrip()}"
     return line.encode(errors="backslashreplace")
@@ -220,15 +226,25 @@ class _ToStructlog(logging.Handler):
     ) -> None:
         level = max(10, min(50, record.levelno // 10 * 10))
         try:
-            message = record.getMessage()
-            structlog.get_logger(record.name).log(level, message, exc_info=record.exc_info)
+            log = structlog.get_logger(record.name)
+            log.log(level, record.getMessage(), exc_info=record.exc_info, **_extra_of(record))
         except Exception:  # noqa: BLE001 - as the standard library does: a bad record stops nothing
             self.handleError(record)
 
 
-def _take_over_stdlib(level: int) -> None:
+_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message", "asctime", "level", "event", "timestamp", "service", "logger", "color_message",
+}  # fmt: skip
+"""What a record has of its own, what a line has, and what the server says twice."""
+
+
+def _extra_of(record: logging.LogRecord) -> dict[str, object]:
+    """What was given as ``extra``."""
+    return {name: value for name, value in vars(record).items() if name not in _RECORD}
+
+
+def _take_over_stdlib() -> None:
     root = logging.getLogger()
     root.handlers = [h for h in root.handlers if not isinstance(h, _ToStructlog)]
     root.addHandler(_ToStructlog())
-    root.setLevel(level)
     logging.captureWarnings(capture=True)

@@ -135,6 +135,9 @@ class Claimed(NamedTuple):
     """Whether a record of plain RQ code asks for callbacks, retries, repeats, webhooks …"""
     fault: str = ""
     """What is wrong with the fields that say how to run it; empty where nothing is."""
+    tenant: str = ""
+    """Whose job it is; empty for nobody's."""
+    failure_ttl_seconds: int = DEFAULT_FAILURE_TTL_SECONDS
 
     @property
     def age_seconds(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from jobyard_worker.stop import Stop, error_of
@@ -81,7 +82,8 @@ class Coroutines:
             self._runner = asyncio.Runner()
         self._watched = watched or Watched(None)
         try:
-            return self._runner.run(self._watched.run(coroutine))
+            # Else the runner's own context, that of the thread's first job, would be this one's.
+            return self._runner.run(self._watched.run(coroutine), context=copy_context())
         finally:
             self._watched = None
             self._cancel_rest(self._runner)

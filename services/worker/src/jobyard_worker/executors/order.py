@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from jobyard.follow_ups import submissions_of
 from jobyard.store.records import JournalEntry, Succeeded
 from jobyard_worker.execution import limit_of
+from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome import ending_from
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def order_of(delivery: Delivery) -> bytes:
         "retry": job.retry.decode(errors="replace"),
         "fault": job.fault,
         "data": b64encode(job.data).decode(),
+        "log": fields_of(delivery),
     }
     return to_json(order) + b"\n"
 

@@ -27,7 +27,7 @@ from rq.utils import import_attribute, now, utcformat, utcparse
 
 from jobyard.connection import connect
 from jobyard.errors import FunctionNotAllowedError, ResultTooLargeError, UnreadableJobError
-from jobyard.observability.logging import configure_logging, get_logger
+from jobyard.observability.logging import LogFields, configure_logging, get_logger
 from jobyard.settings import Settings
 from jobyard.store.data import PICKLE_REFUSED, is_pickled
 from jobyard_worker.outcome import describe
@@ -71,6 +71,11 @@ class Yoke:
 def run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
     """Runs the job of ``order`` (or one callback of it); the answer is a horse's last word."""
     os.environ["RQ_JOB_ID"] = order["id"]
+    with LogFields(**order["log"]):
+        return _run(order, yoke, say)
+
+
+def _run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
     terms = Terms(**order["terms"])
     try:
         job, crashes = _job_of(order, yoke.client, terms)
@@ -125,7 +130,8 @@ class _Ride:
         try:
             self.checked()
             self.say({"about": self._about()})
-            return self._succeed(self._perform())
+            with LogFields(task=self.job.func_name):
+                return self._succeed(self._perform())
         except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
             return self._fail((type(error), error, error.__traceback__))
 

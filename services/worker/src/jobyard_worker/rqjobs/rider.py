@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from jobyard.errors import FunctionNotAllowedError, UnreadableJobError
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import PERFORM, PICKLE_REFUSED, function_of, is_pickled
+from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome import describe
 from jobyard_worker.rqjobs.ending import CANCELED, KILLED, STOPPED, Journey, ending_of
 from jobyard_worker.rqjobs.functions import Functions
@@ -106,6 +107,7 @@ class Rider:
                     journey.last, horse.has_spoken = message, True
                     break
                 self._note(message, horse, journey)
+        delivery.task = journey.about.get("payload", {}).get("func_name") or delivery.task
         journey.reason, journey.death = horse.reason, horse.how_it_died()
 
     @staticmethod
@@ -153,6 +155,7 @@ class Rider:
             "token": job.token,
             "queue": job.queue,
             "terms": self._terms.as_dict(),
+            "log": fields_of(delivery),
         }
         return to_json(order) + b"\n"
 
