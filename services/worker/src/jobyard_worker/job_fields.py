@@ -1,4 +1,4 @@
-"""What every line of the log says that is written inside a job. Children are told the same. Pure."""
+"""What every line logged inside a job says of it. Children are told the same. Pure."""
 
 from __future__ import annotations
 
