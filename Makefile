@@ -13,7 +13,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests
+.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests loadtest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops i
 test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on redis-server too)
 	$(BIN)/pytest -n 2 $(ARGS)
 
+loadtest: $(SYNCED) ## Drive a yard of its own for two minutes, account for every job, report
+	PYTHONPATH=loadtest $(BIN)/python -m loadlab run $(ARGS)
+
 fuzz: $(SYNCED) ## Send the API what its OpenAPI document allows and what it does not (long)
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
@@ -41,6 +44,7 @@ lint: $(SYNCED) ## Check style and formatting
 types: $(SYNCED) ## Check types
 	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py) helm/monitoring
 	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py)
+	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py) loadtest/loadlab loadtest/locustfile.py
 
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
 	$(BIN)/lint-imports

@@ -1,0 +1,66 @@
+"""The load lab's command: `run`, `report`, `compare`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from loadlab import scenario as scenarios
+from loadlab.experiment import Experiment, LocustError
+from loadlab.files import REPORT_JSON
+from loadlab.local_yard import YardError
+from loadlab.scenario import ScenarioError
+
+_RUNS = Path(__file__).resolve().parent.parent / "runs"
+
+
+def main() -> int:
+    """0 for a good run, 1 when a job was lost or a threshold broke, 2 when it could not run."""
+    arguments = _arguments()
+    try:
+        return int(arguments.command(arguments))
+    except (ScenarioError, YardError, LocustError) as error:
+        sys.stderr.write(f"loadlab: {error}\n")
+        return 2
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="loadlab", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="drive a yard, account for every job, report")
+    run.set_defaults(command=_run)
+    run.add_argument("scenario", nargs="?", default="default", help="a name or a TOML file")
+    run.add_argument("--url", help="an API that runs already; otherwise a yard is started")
+    run.add_argument("--rate", help="arrivals a second (shape.rate)")
+    run.add_argument("--seconds", help="how long")
+    run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    run.add_argument("--processes", type=int, default=1, help="of Locust")
+    run.add_argument("--directory", type=Path, help="where everything goes")
+    run.add_argument("--up", default="", help="options of `jobyard up`, as in '--autoscale'")
+    return parser.parse_args()
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    changes = list(arguments.changes)
+    changes += [f"shape.rate={arguments.rate}"] if arguments.rate else []
+    changes += [f"seconds={arguments.seconds}"] if arguments.seconds else []
+    scenario = scenarios.load(arguments.scenario, changes)
+    named = f"{time.strftime('%Y%m%d-%H%M%S')}-{scenario.name}"
+    directory = (arguments.directory or _RUNS / named).resolve()
+    experiment = Experiment(scenario, directory, arguments.processes, _say)
+    broken = experiment.run(arguments.url, arguments.up.split())
+    for line in broken:
+        _say(f"BROKEN  {line}")
+    _say(f"report: {directory / REPORT_JSON}")
+    return 1 if broken else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

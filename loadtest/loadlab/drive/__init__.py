@@ -1,0 +1,1 @@
+"""The part that runs inside Locust. Importing it lets gevent patch the process."""

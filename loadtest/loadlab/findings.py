@@ -1,0 +1,109 @@
+"""Everything that a run's files say, as one plain value: the JSON report, and the page's data."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from loadlab import recorder
+from loadlab.files import ACCOUNT, BEGUN, MARKS, REQUESTS, SAMPLES, SCENARIO
+from loadlab.recorder import Cell
+from loadlab.scenario import Scenario
+from loadlab.shapes import asked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadlab.histogram import Histogram
+
+DELAYED_SECONDS = 0.1
+END_TO_END = "JOB end-to-end"
+SUBMIT = "POST /v1/jobs"
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "max": 1.0}
+_CURVE_POINTS = 120
+_LATER = ("GET …/result", "GET /v1/jobs/{id}", "GET /job-status/{id}", END_TO_END)
+"""Series that follow from an arrival; they are no arrivals themselves."""
+
+
+def gather(directory: Path) -> dict[str, Any]:
+    """All of a run. Latencies are milliseconds, moments seconds from the run's start."""
+    scenario = Scenario.model_validate_json((directory / SCENARIO).read_text())
+    began = float((directory / BEGUN).read_text())
+    cells = recorder.merge(recorder.read(directory / REQUESTS))
+    return {
+        "scenario": scenario.model_dump(mode="json"),
+        "began": began,
+        "load": _load(scenario, cells),
+        "account": json.loads((directory / ACCOUNT).read_text()),
+        "series": {name: _series(each, began) for name, each in sorted(cells.items())},
+        "rates": [
+            [second, scenario.shape.rate_at(second)] for second in range(int(scenario.seconds))
+        ],
+        "samples": [_sample(sample, began) for sample in recorder.read(directory / SAMPLES)],
+        "marks": [
+            {"second": mark["at"] - began, "text": mark["text"]}
+            for mark in recorder.read(directory / MARKS)
+        ],
+    }
+
+
+def _load(scenario: Scenario, cells: dict[str, dict[int, Cell]]) -> dict[str, Any]:
+    """Whether what was asked for was sent; ``asked`` counts arrivals."""
+    arrivals = [
+        cell for name, each in cells.items() if name not in _LATER for cell in each.values()
+    ]
+    sent = sum(cell.sent for cell in arrivals)
+    wanted = asked(scenario.shape, scenario.seconds)
+    return {
+        "asked": wanted,
+        "sent": sent,
+        "answered": sum(cell.answered for cell in arrivals),
+        "achieved_share": sent / wanted if wanted else 1.0,
+        "failed": sum(sum(cell.problems.values()) for cell in arrivals),
+    }
+
+
+def _series(cells: dict[int, Cell], began: float) -> dict[str, Any]:
+    whole = Cell()
+    for cell in cells.values():
+        whole.merge(cell)
+    return {
+        "sent": whole.sent,
+        "answered": whole.answered,
+        "delayed": whole.latency.above(round(DELAYED_SECONDS * recorder.MICROSECONDS)),
+        "problems": whole.problems,
+        "latency": quantiles(whole.latency),
+        "service": quantiles(whole.service),
+        "curve": curve(whole.latency),
+        "seconds": [
+            [
+                second - int(began),
+                cell.sent,
+                cell.answered,
+                sum(cell.problems.values()),
+                *(_ms(cell.latency.quantile(share)) for share in (0.5, 0.99, 1.0)),
+            ]
+            for second, cell in sorted(cells.items())
+        ],
+    }
+
+
+def quantiles(histogram: Histogram) -> dict[str, float | None]:
+    """The usual quantiles in milliseconds."""
+    return {name: _ms(histogram.quantile(share)) for name, share in _QUANTILES.items()}
+
+
+def curve(histogram: Histogram) -> list[list[float]]:
+    """Points ``[share above, milliseconds]``, evenly far from each other in nines."""
+    total = histogram.total
+    points = [[1 - upto / total, value / 1_000] for value, upto in histogram.cumulated()]
+    step = max(1, len(points) // _CURVE_POINTS)
+    return points[::step] + points[-1:] if points else []
+
+
+def _sample(sample: dict[str, Any], began: float) -> dict[str, Any]:
+    return {"second": sample.pop("at") - began, **sample}
+
+
+def _ms(microseconds: int | None) -> float | None:
+    return None if microseconds is None else microseconds / 1_000

@@ -1,0 +1,113 @@
+"""What the requests of each second came to, by series; small enough to be sent and merged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from loadlab.histogram import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MICROSECONDS = 1_000_000
+
+
+@dataclass(slots=True)
+class Cell:
+    """One series in one second, by when the requests were due (not when they were sent).
+
+    ``latency`` counts from when a request was due, ``service`` from when it was sent.
+    """
+
+    sent: int = 0
+    answered: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+    service: Histogram = field(default_factory=Histogram)
+    problems: dict[str, int] = field(default_factory=dict)
+
+    def merge(self, other: Cell) -> None:
+        """Adds another cell to this one."""
+        self.sent += other.sent
+        self.answered += other.answered
+        self.latency.merge(other.latency.counts)
+        self.service.merge(other.service.counts)
+        for problem, count in other.problems.items():
+            self.problems[problem] = self.problems.get(problem, 0) + count
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, which ``from_json`` reads."""
+        return {
+            "sent": self.sent,
+            "answered": self.answered,
+            "latency": self.latency.counts,
+            "service": self.service.counts,
+            "problems": self.problems,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Cell:
+        """A cell from ``as_json``, before or after its way through JSON."""
+        latency, service = (
+            Histogram({int(bucket): count for bucket, count in values[name].items()})
+            for name in ("latency", "service")
+        )
+        return cls(values["sent"], values["answered"], latency, service, dict(values["problems"]))
+
+
+class Recorder:
+    """Collects what happens until it is drained."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[int, str], Cell] = {}
+
+    def sent(self, series: str, due: float) -> None:
+        """A request that was due at ``due`` (Unix seconds) has left."""
+        self._cell(series, due).sent += 1
+
+    def answered(self, series: str, due: float, sent: float, ended: float) -> None:
+        """Its answer came. Times are Unix seconds."""
+        cell = self._cell(series, due)
+        cell.answered += 1
+        cell.latency.add(round((ended - due) * MICROSECONDS))
+        cell.service.add(round((ended - sent) * MICROSECONDS))
+
+    def failed(self, series: str, due: float, problem: str) -> None:
+        """It was refused or not answered; ``problem`` is from a small set of words."""
+        problems = self._cell(series, due).problems
+        problems[problem] = problems.get(problem, 0) + 1
+
+    def drain(self) -> list[dict[str, Any]]:
+        """All since the last call, as plain values."""
+        cells, self._cells = self._cells, {}
+        return [
+            {"second": second, "series": series, **cell.as_json()}
+            for (second, series), cell in cells.items()
+        ]
+
+    def _cell(self, series: str, due: float) -> Cell:
+        key = (int(due), series)
+        if key not in self._cells:
+            self._cells[key] = Cell()
+        return self._cells[key]
+
+
+def merge(records: Iterable[dict[str, Any]]) -> dict[str, dict[int, Cell]]:
+    """Series → second → cell, from drained records in any order."""
+    merged: dict[str, dict[int, Cell]] = {}
+    for record in records:
+        cells = merged.setdefault(record["series"], {})
+        cells.setdefault(record["second"], Cell()).merge(Cell.from_json(record))
+    return merged
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The complete lines of a file of records; none when there is no file."""
+    if not path.exists():
+        return
+    with path.open() as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)

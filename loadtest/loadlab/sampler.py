@@ -1,0 +1,103 @@
+"""Looks at queues, workers and processes once a second and writes down what it saw."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from loadlab.files import SAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from loadlab.api import Api
+
+PERIOD_SECONDS = 1.0
+
+
+class Sampler:
+    """A thread of its own; ``latest`` is what it saw last."""
+
+    def __init__(
+        self,
+        api: Api,
+        processes: Callable[[], Mapping[str, Sequence[psutil.Process]]],
+        directory: Path,
+    ) -> None:
+        self._api = api
+        self._processes = Processes(processes)
+        self._path = directory / SAMPLES
+        self._ending = threading.Event()
+        self.latest: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Begins."""
+        threading.Thread(target=self._run, name="sampler", daemon=True).start()
+
+    def stop(self) -> None:
+        """Looks no more."""
+        self._ending.set()
+
+    def _run(self) -> None:
+        with self._path.open("a", buffering=1) as file:
+            while not self._ending.wait(PERIOD_SECONDS - time.time() % PERIOD_SECONDS):
+                self.latest = self._sample()
+                file.write(json.dumps(self.latest) + "\n")
+
+    def _sample(self) -> dict[str, Any]:
+        return {
+            "at": time.time(),
+            "queues": _queues(self._api.read("/v1/queues")),
+            "workers": _workers(self._api.read("/v1/workers")),
+            "processes": self._processes.sample(),
+        }
+
+
+class Processes:
+    """Memory and processor time of each process, the latter since the last look."""
+
+    def __init__(self, find: Callable[[], Mapping[str, Sequence[psutil.Process]]]) -> None:
+        self._find = find
+        self._known: dict[int, psutil.Process] = {}
+
+    def sample(self) -> list[dict[str, Any]]:
+        """One record a process that lives."""
+        found = [(kind, process) for kind, each in self._find().items() for process in each]
+        self._known = {process.pid: self._known.get(process.pid, process) for _, process in found}
+        samples = (self._sample_of(kind, self._known[process.pid]) for kind, process in found)
+        return [sample for sample in samples if sample]
+
+    def _sample_of(self, kind: str, process: psutil.Process) -> dict[str, Any] | None:
+        try:
+            return {
+                "kind": kind,
+                "pid": process.pid,
+                "rss": process.memory_info().rss,
+                "cpu_percent": process.cpu_percent(),
+            }
+        except psutil.Error:
+            return None
+
+
+def _queues(answer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What waits and runs in all queues, and the oldest age; None when nobody answered."""
+    if answer is None:
+        return None
+    queues = answer["queues"]
+    names = ("queued", "running", "scheduled", "failed")
+    sums = {name: sum(queue[name] or 0 for queue in queues) for name in names}
+    ages = [queue["oldest_age_seconds"] or 0.0 for queue in queues]
+    return {**sums, "oldest_age_seconds": max(ages, default=0.0)}
+
+
+def _workers(answer: dict[str, Any] | None) -> dict[str, Any] | None:
+    if answer is None:
+        return None
+    workers = answer["workers"]
+    states = [worker["state"] for worker in workers]
+    return {"all": len(workers), "busy": states.count("busy")}
