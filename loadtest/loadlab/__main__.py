@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,12 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--url", help="an API that runs already; otherwise a yard is started")
     run.add_argument("--rate", help="arrivals a second (shape.rate)")
     run.add_argument("--seconds", help="how long")
+    run.add_argument(
+        "--chaos",
+        action="append",
+        metavar="WHAT@SECOND",
+        help="worker@30 kills one, api@5+5 freezes the API for 5 s",
+    )
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     run.add_argument("--processes", type=int, default=1, help="of Locust")
     run.add_argument("--directory", type=Path, help="where everything goes")
@@ -45,6 +52,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> int:
     changes = list(arguments.changes)
     changes += [f"shape.rate={arguments.rate}"] if arguments.rate else []
+    changes += [f"chaos={json.dumps(arguments.chaos)}"] if arguments.chaos else []
     changes += [f"seconds={arguments.seconds}"] if arguments.seconds else []
     scenario = scenarios.load(arguments.scenario, changes)
     named = f"{time.strftime('%Y%m%d-%H%M%S')}-{scenario.name}"

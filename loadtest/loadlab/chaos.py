@@ -1,4 +1,4 @@
-"""Kills parts of the yard at the times that a scenario names, and writes each death down."""
+"""Kills and freezes parts of the yard when a scenario says so, and writes each blow down."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import json
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,39 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-KINDS = ("worker", "scheduler", "api", "store")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Kill:
-    """SIGKILL to the oldest process of a kind, ``second`` s after the run's start."""
-
-    second: float
-    kind: str
-
-    @classmethod
-    def parse(cls, text: str) -> Kill:
-        """Reads ``worker@30``.
-
-        Raises:
-            ValueError: It is nothing like that.
-        """
-        kind, _, second = text.partition("@")
-        if kind not in KINDS:
-            raise ValueError(f"{text!r}: kill one of {', '.join(KINDS)}, as in worker@30")
-        return cls(float(second), kind)
+    from loadlab.blows import Blow
 
 
 class Chaos:
-    """A thread that kills; ``processes`` says whom."""
+    """A thread of its own; ``processes`` says whom it may strike."""
 
     def __init__(
         self,
-        kills: Sequence[Kill],
+        blows: Sequence[Blow],
         processes: Callable[[], Mapping[str, Sequence[psutil.Process]]],
         directory: Path,
     ) -> None:
-        self._kills = sorted(kills)
+        self._blows = sorted(blows, key=lambda blow: blow.second)
         self._processes = processes
         self._path = directory / MARKS
         self._ending = threading.Event()
@@ -59,20 +38,26 @@ class Chaos:
         threading.Thread(target=self._run, args=(began,), name="chaos", daemon=True).start()
 
     def stop(self) -> None:
-        """Kills no more."""
+        """Strikes no more."""
         self._ending.set()
 
     def _run(self, began: float) -> None:
-        for kill in self._kills:
-            if self._ending.wait(max(0.0, began + kill.second - time.time())):
+        for blow in self._blows:
+            if self._ending.wait(max(0.0, began + blow.second - time.time())):
                 return
-            self._kill(kill)
+            for process in self._processes().get(blow.kind, ())[:1]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    self._strike(process, blow)
 
-    def _kill(self, kill: Kill) -> None:
-        for process in self._processes().get(kill.kind, ())[:1]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-                self._mark(f"SIGKILL {kill.kind} (pid {process.pid})")
+    def _strike(self, process: psutil.Process, blow: Blow) -> None:
+        if blow.freeze_seconds is None:
+            process.kill()
+            self._mark(f"{blow.kind} killed (pid {process.pid})")
+            return
+        process.suspend()
+        self._mark(f"{blow.kind} frozen for {blow.freeze_seconds:g} s (pid {process.pid})")
+        self._ending.wait(blow.freeze_seconds)
+        process.resume()
 
     def _mark(self, text: str) -> None:
         with self._path.open("a") as file:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from loadlab import findings, verdict
 from loadlab.accounting import Account, Books
 from loadlab.api import Api
-from loadlab.chaos import Chaos, Kill
+from loadlab.blows import Blow
+from loadlab.chaos import Chaos
 from loadlab.files import ACCOUNT, BEGUN, LOCUST_LOG, REPORT_JSON, SCENARIO
 from loadlab.follower import Follower
 from loadlab.local_yard import LocalYard
@@ -80,8 +81,8 @@ class Experiment:
     ) -> dict[str, Any]:
         follower = Follower(Api(url), self.directory)
         sampler = Sampler(Api(url), find, self.directory)
-        kills = [Kill.parse(text) for text in self.scenario.kills]
-        chaos = Chaos(kills, find, self.directory)
+        blows = [Blow.parse(text) for text in self.scenario.chaos]
+        chaos = Chaos(blows, find, self.directory)
         for watcher in (follower, sampler, chaos):
             stack.callback(watcher.stop)
         follower.start()

@@ -16,9 +16,11 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
 )
 
 from loadlab.arrivals import Spacing
+from loadlab.blows import Blow
 from loadlab.shapes import Shape, Steady, peak, read_points
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
@@ -80,13 +82,20 @@ class Scenario(_Section):
     """How long the jobs may take to end after the last request."""
     workers: NonNegativeInt = 2
     """Worker processes of a yard that is started for the run."""
-    kills: tuple[str, ...] = ()
-    """``worker@30``: SIGKILL to a worker 30 s after the start; so ``api scheduler store``, too."""
+    chaos: tuple[str, ...] = ()
+    """``worker@30`` kills a worker 30 s after the start, ``api@5+5`` freezes the API for 5 s."""
     shape: Shape = Steady(rate=100.0)
     mix: dict[Action, PositiveFloat] = {"submit": 1.0}
     tasks: tuple[Chosen, ...] = Field((Chosen(name="load.sleep", padded=True),), min_length=1)
     jobs: Jobs = Jobs()
     thresholds: Thresholds = Thresholds()
+
+    @field_validator("chaos")
+    @classmethod
+    def _can_be_read(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            Blow.parse(text)
+        return texts
 
     @property
     def rate_of_a_user(self) -> float:

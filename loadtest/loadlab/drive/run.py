@@ -36,7 +36,7 @@ class ScenarioShape(LoadTestShape):
     @override
     def tick(self) -> tuple[int, float] | None:
         """How many users there are now; None when the run is over."""
-        second = time.time() - self.start_time
+        second = time.perf_counter() - self.start_time
         if second >= self.scenario.seconds:
             return None
         users = self.scenario.users_at(second)
