@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from importlib.metadata import version
+from platform import python_version
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
-from jobyard.observability.metrics import API, LEVELS, SCHEDULER, WORKER
+from jobyard.observability.metrics import API, EVERY, LEVELS, SCHEDULER, WORKER
 from jobyard.store import calls
 from support.jobs import ended, submit
 from support.rest import Rest
@@ -42,7 +45,7 @@ def families(metrics: Iterable[Metric]) -> set[str]:
 
 
 def shown(samples: Samples) -> set[str]:
-    return {family.name for family in samples.families}
+    return {family.name for family in samples.ours}
 
 
 @pytest.mark.parametrize("kind", [*EXECUTORS, WITHOUT_FORK])
@@ -61,7 +64,7 @@ def test_a_worker_shows_what_ended_how_and_after_which_wait(
     wait_for(lambda: completed(worker, "add", "succeeded") == 3, message=worker.log)
 
     samples = scrape(worker)
-    assert shown(samples) == families(WORKER)
+    assert shown(samples) == families([*EVERY, *WORKER])
     assert samples.labels(["task"]) == {"add", "failer", "other"}
     assert samples.value("jobyard_job_run_seconds_count", queue="default", task="add") == 3
     assert samples.value("jobyard_job_wait_seconds_count", queue="default") == 7
@@ -118,7 +121,7 @@ def test_a_scheduler_shows_the_last_tick_of_each_loop(services: Services) -> Non
     wait_for(lambda: scrape(scheduler).labels(["loop"]) == LOOPS, message=scheduler.log)
 
     samples = scrape(scheduler)
-    assert shown(samples) == families([*LEVELS, *SCHEDULER])
+    assert shown(samples) == families([*EVERY, *LEVELS, *SCHEDULER])
     assert samples.value("jobyard_stock_workers") == 0
 
 
@@ -176,10 +179,14 @@ def test_an_api_shows_what_it_answered_how_and_how_fast(services: Services) -> N
         labels = {"method": method, "route": route, "status": str(status)}
         return samples.value("jobyard_http_requests_total", **labels)
 
-    assert shown(samples) == families(API)
+    assert shown(samples) == families([*EVERY, *API])
     assert requests("POST", "/v1/jobs", 201) == 2
     assert requests("GET", "/v1/jobs/{job_id}", 404) == 1
     assert requests("GET", "", 404) == 1
+    assert samples.value("jobyard_http_problems_total", code="job-not-found") == 1
+    assert samples.value("jobyard_http_problems_total", code="path-not-found") == 1
+    assert samples.value("jobyard_jobs_submitted_total", queue="default", task="add") == 2
+    assert samples.value("jobyard_event_clients") == 0
     assert samples.value("jobyard_http_request_seconds_count", method="POST", route="/v1/jobs") == 2
     assert samples.value("jobyard_http_requests_under_way") == 0
 
@@ -191,3 +198,46 @@ def test_a_worker_of_rqs_own_is_counted(services: Services, server: StoreServer)
     wait_for(lambda: scrape(scheduler).value("jobyard_stock_workers") == 1, message=scheduler.log)
 
     assert stock.is_running
+
+
+@pytest.mark.parametrize("service", ["api", "worker", "scheduler"])
+def test_each_service_says_what_it_is_and_what_its_process_takes(
+    services: Services, service: str
+) -> None:
+    options = ["--port", "0"] if service == "api" else []
+
+    samples = scrape(services.start(f"jobyard-{service}", *options))
+
+    [info] = samples.of("jobyard_build_info")
+    assert info["service"] == service
+    assert info["version"] == version(f"jobyard-{service}")
+    assert info["python"] == python_version()
+    assert samples.value("process_resident_memory_bytes")
+    assert samples.value("process_open_fds")
+
+
+def test_busy_seconds_grow_while_a_job_runs(
+    services: Services, store: Store, tmp_path: Path
+) -> None:
+    worker = start_worker(services, JOBYARD_TASK_MODULES="support.executor_tasks")
+    gate = tmp_path / "gate"
+
+    def busy_seconds() -> float:
+        return scrape(worker).value("jobyard_worker_busy_seconds_total", pool="default") or 0.0
+
+    assert busy_seconds() == 0
+    job_id = submit(store, "wait_for_gate", {"path": str(gate)})
+    first = wait_for(busy_seconds)
+    wait_for(lambda: busy_seconds() > first)
+    gate.touch()
+    ended(store, job_id)
+
+    assert scrape(worker).value("jobyard_job_end_to_end_seconds_count", queue="default") == 1
+
+
+def test_open_streams_of_events_are_counted(services: Services) -> None:
+    with Rest(services) as api:
+        with httpx.stream("GET", f"{api.http.base_url}/v1/events"):
+            wait_for(lambda: scrape(api.service).value("jobyard_event_clients") == 1)
+
+        wait_for(lambda: scrape(api.service).value("jobyard_event_clients") == 0)

@@ -11,6 +11,7 @@ from jobyard.errors import StoreUnavailableError
 from jobyard.store import calls
 from jobyard_scheduler.attended import AttendedStore
 from jobyard_scheduler.loops.ticker import Ticker
+from jobyard_scheduler.meters import Meters
 from jobyard_scheduler.schedule import Missed, Schedule
 from jobyard_scheduler.timing import Every
 from support.builders import build_task_record
@@ -51,8 +52,10 @@ def publish(store: Store) -> None:
     store.run(calls.publish_tasks([build_task_record(name="add")]))
 
 
-def ticker(store: Store, clock: Clock, schedule: Schedule = HOURLY) -> Ticker:
-    return Ticker(AttendedStore(store), [schedule], clock)
+def ticker(
+    store: Store, clock: Clock, schedule: Schedule = HOURLY, meters: Meters | None = None
+) -> Ticker:
+    return Ticker(AttendedStore(store), [schedule], clock, meters or Meters())
 
 
 def fired(store: Store) -> list[datetime]:
@@ -147,3 +150,15 @@ def test_a_clock_that_is_set_back_fires_nothing_again(store: Store, clock: Clock
     ticker(store, clock, LATEST).tick()
 
     assert fired(store) == [NOON]
+
+
+def test_what_is_fired_is_counted_with_how_late_it_was(store: Store, clock: Clock) -> None:
+    meters = Meters()
+    hourly = ticker(store, clock, meters=meters)
+
+    clock.move(minutes=1, seconds=5)
+    hourly.tick()
+    hourly.tick()
+
+    assert meters.submissions.counter.read() == {("default", "add"): 1}
+    assert meters.lateness.read()[("ticker",)].total == pytest.approx(5)

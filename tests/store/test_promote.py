@@ -164,3 +164,16 @@ def test_an_idle_worker_is_woken(yard: Yard) -> None:
     yard.promote()
 
     assert yard.store.listen(["default"], 0.05)
+
+
+def test_it_says_for_how_long_the_longest_overdue_had_been_due(yard: Yard) -> None:
+    yard.submit("j1", "j2", delay_seconds=60)
+    for job_id, seconds in (("j1", 5), ("j2", 90)):
+        due = yard.client.time()[0] - seconds
+        yard.client.zadd(yard.keys.registry("scheduled", "default"), {job_id: due})
+
+    promoted = yard.promote()
+
+    assert promoted.promoted == 2
+    assert 90 <= promoted.late_seconds < 120
+    assert yard.promote().late_seconds == 0

@@ -13,6 +13,8 @@ from support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from prometheus_client import Metric
+
     from support.processes import Service
 
 
@@ -27,9 +29,18 @@ class Samples:
             for sample in family.samples
         }
 
+    @property
+    def ours(self) -> list[Metric]:
+        """The families that the Prometheus client does not bring itself."""
+        return [family for family in self.families if family.name.startswith("jobyard_")]
+
     def value(self, name: str, **labels: str) -> float | None:
         """The value of one series; None where there is none."""
         return self._values.get((name, frozenset(labels.items())))
+
+    def of(self, name: str) -> list[dict[str, str]]:
+        """The labels of each series of a metric."""
+        return [dict(labels) for found, labels in self._values if found == name]
 
     def labels(self, names: Iterable[str]) -> set[str]:
         """All that is said of these labels, whatever the metric."""

@@ -113,9 +113,8 @@ def test_a_gauge_is_not_shown_before_it_is_known() -> None:
 
 
 def test_what_is_shown_has_a_meaning_and_a_type() -> None:
-    families = scraped(
-        Counter(JOBS_COMPLETED), Histogram(JOB_RUN_SECONDS), Gauge(STOCK_WORKERS)
-    ).families
+    samples = scraped(Counter(JOBS_COMPLETED), Histogram(JOB_RUN_SECONDS), Gauge(STOCK_WORKERS))
+    families = samples.ours
 
     assert [family.type for family in families] == ["counter", "histogram", "gauge"]
     assert [family.documentation for family in families] == [

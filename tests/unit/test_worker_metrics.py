@@ -10,7 +10,7 @@ from jobyard.observability.values import Histogram
 from jobyard.store.records import RQEnded, Settled
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.job_metrics import JobMetrics
-from support.builders import KINDS, build_claimed, build_settlement
+from support.builders import KINDS, build_claimed, build_settlement, build_submission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +25,13 @@ CLAIMED_MS = 1_795_521_600_000 + 2_000
 """Two seconds later."""
 
 
-def ended(kind: str = "succeeded", task: str = "noop", **job: Any) -> tuple[Delivery, Settlement]:
+def ended(
+    kind: str = "succeeded", task: str = "noop", follow_ups: Any = None, **job: Any
+) -> tuple[Delivery, Settlement]:
     delivery = Delivery(build_claimed(**job))
     delivery.task = task
-    return delivery, build_settlement(kind, delivery.job)
+    own = {"follow_ups": follow_ups} if follow_ups else {}
+    return delivery, build_settlement(kind, delivery.job, **own)
 
 
 def noted(*batch: tuple[Delivery, Settlement], reply: Settled = Settled.DONE) -> JobMetrics:
@@ -112,3 +115,49 @@ def test_a_wait_that_is_not_known_stops_nothing(text: bytes) -> None:
 
     assert counts(metrics, "jobyard_jobs_completed_total") == {("q", "noop", "succeeded"): 1}
     assert bool(spread(metrics, "jobyard_job_wait_seconds")) == bool(text)
+
+
+AT_NOON: dict[str, Any] = {"created_at": QUEUED_AT, "claimed_ms": CLAIMED_MS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("succeeded", 1), ("failed", 1), ("canceled", 1), ("retrying", 0), ("crashed", 0)],
+)
+def test_only_what_ended_for_good_has_an_age_at_its_end(kind: str, number: int) -> None:
+    metrics = noted(ended(kind, **AT_NOON))
+
+    ages = spread(metrics, "jobyard_job_end_to_end_seconds")
+    assert sum(sum(age.counts) for age in ages.values()) == number
+
+
+def test_the_age_runs_from_the_submission_to_the_end() -> None:
+    delivery, settlement = ended(**AT_NOON)
+    delivery.taken_at = settlement.ended - 3
+
+    metrics = noted((delivery, settlement))
+
+    assert spread(metrics, "jobyard_job_end_to_end_seconds")["q",].total == pytest.approx(5)
+
+
+def test_lanes_count_as_their_queue() -> None:
+    lanes = ("mail.high", "mail", "mail.low")
+
+    metrics = noted(*(ended(queue=lane, enqueued_at=QUEUED_AT, **AT_NOON) for lane in lanes))
+
+    assert counts(metrics, "jobyard_jobs_completed_total") == {("mail", "noop", "succeeded"): 3}
+    for name in ("run", "wait", "end_to_end"):
+        assert {labels[0] for labels in spread(metrics, f"jobyard_job_{name}_seconds")} == {"mail"}
+
+
+def test_jobs_that_a_job_left_count_as_submitted_once_it_is_stored() -> None:
+    left = (build_submission(task="add", queue="mail.low"), build_submission(task="nobody"))
+    delivery, settlement = ended(follow_ups=left)
+
+    metrics = noted((delivery, settlement))
+    metrics.note([(delivery, settlement)], [Settled.STALE])
+
+    assert counts(metrics, "jobyard_jobs_submitted_total") == {
+        ("mail", "add"): 1,
+        ("default", "other"): 1,
+    }

@@ -42,11 +42,11 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
     Raises:
         ConfigurationError: The settings bring a key that cannot be used.
     """
-    access = Access(settings)
+    access, traffic = Access(settings), traffic or Traffic()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_yard(settings, access, app.state.drain) as yard:
+        async with running_yard(settings, access, app.state.drain, traffic) as yard:
             app.state.yard = yard
             yield
 
@@ -66,7 +66,8 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
         settings.max_json_depth, settings.max_json_values, settings.max_json_keys
     )
     app.state.access = access
-    middleware.install(app, settings, access, traffic or Traffic())
+    app.state.traffic = traffic
+    middleware.install(app, settings, access, traffic)
     problems.install(app)
     routes.install(app)
     app.openapi = document(app, lambda: built_in_tasks(settings))  # type: ignore[method-assign]  # the framework's documented way
@@ -87,7 +88,9 @@ class _Application(FastAPI):
 
 
 @contextlib.asynccontextmanager
-async def running_yard(settings: ApiSettings, access: Access, drain: Drain) -> AsyncIterator[Yard]:
+async def running_yard(
+    settings: ApiSettings, access: Access, drain: Drain, traffic: Traffic
+) -> AsyncIterator[Yard]:
     """The core over an open store, with the catalogue kept fresh; closes both.
 
     When ``drain`` is over, whoever still waits for something to happen is answered.
@@ -114,6 +117,7 @@ async def running_yard(settings: ApiSettings, access: Access, drain: Drain) -> A
                 catalogue,
                 admission,
                 streams,
+                traffic.submissions,
                 max_payload_bytes=settings.max_payload_bytes,
                 large_bytes=settings.large_bytes,
             )

@@ -36,6 +36,9 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 MAX_SHOWN_ERRORS = 50
 
+PROBLEM = "problem"
+"""Where a request's state has the code of the problem that answers it, for the metrics."""
+
 UNION_TAG = "§"
 """Begins the name of a union's member, which stands in Pydantic's paths but not in the body."""
 
@@ -118,6 +121,7 @@ class RefusalError(HTTPException):
     def response(self, scope: Scope) -> Response:
         """The problem as the answer to a request."""
         problem = self.problem(_request_id_of(scope), trace_id_of(scope))
+        scope.setdefault("state", {})[PROBLEM] = str(self.code)
         return Response(
             json.dumps(problem),  # ASCII only: what is quoted may not be encodable
             self.status_code,

@@ -30,6 +30,7 @@ from jobyard_api.submitter import Submitter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jobyard.observability.submissions import Submissions
     from jobyard.store import AsyncStore
     from jobyard.store.calls import Call
     from jobyard.store.records import (
@@ -72,11 +73,16 @@ class Yard:
         catalogue: Catalogue,
         admission: Admission,
         streams: Streams,
+        submissions: Submissions,
         *,
         max_payload_bytes: int,
         large_bytes: int,
     ) -> None:
-        """Payloads above ``large_bytes`` are kept apart, above ``max_payload_bytes`` refused."""
+        """Payloads above ``large_bytes`` are kept apart, above ``max_payload_bytes`` refused.
+
+        ``submissions`` counts what was stored.
+        """
+        self._submissions = submissions
         self.catalogue = catalogue
         self.admission = admission
         self.oversight = Oversight(store)
@@ -130,7 +136,7 @@ class Yard:
 
     async def commit_together(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores submissions in one call of their own: all of them, or none."""
-        return await self._store.run(await self._call(submissions, together=True))
+        return await self._sent(submissions, together=True)
 
     async def placed(self, submission: Submission, submitted: Submitted) -> Placed:
         """The job of one outcome.
@@ -222,7 +228,14 @@ class Yard:
         return (await self.catalogue.get(name)).published
 
     async def _submit(self, submissions: list[Submission]) -> list[Submitted]:
-        return await self._store.run(await self._call(submissions, together=False))
+        return await self._sent(submissions, together=False)
+
+    async def _sent(self, submissions: Sequence[Submission], *, together: bool) -> list[Submitted]:
+        outcomes = await self._store.run(await self._call(submissions, together=together))
+        for submission, outcome in zip(submissions, outcomes, strict=True):
+            if outcome.status is SubmitStatus.CREATED:
+                self._submissions.note(submission.queue, submission.task)
+        return outcomes
 
     async def _call(
         self, submissions: Sequence[Submission], *, together: bool

@@ -69,9 +69,9 @@ def build(settings: SchedulerSettings, meters: Meters) -> Scheduler:
     store = AttendedStore(Store(connect(settings), settings.keys))
     return Scheduler(
         [
-            Promoter(store),
+            Promoter(store, meters.lateness),
             Reaper(store, settings.lease_seconds),
-            Ticker(store, schedules_of(settings), _now),
+            Ticker(store, schedules_of(settings), _now, meters),
             Pruner(store, meters.pruned),
             Trimmer(store, settings.queue_budget_bytes, meters.retained, meters.pruned),
             Watcher(store, meters.stock_workers),

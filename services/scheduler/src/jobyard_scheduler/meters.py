@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobyard.observability.metrics import JOBS_PRUNED, QUEUE_RETAINED, STOCK_WORKERS
-from jobyard.observability.values import Counter, Gauge
+from jobyard.observability.build import build_info
+from jobyard.observability.metrics import (
+    JOBS_PRUNED,
+    QUEUE_RETAINED,
+    SCHEDULER_LATENESS,
+    STOCK_WORKERS,
+)
+from jobyard.observability.submissions import Submissions
+from jobyard.observability.values import Counter, Gauge, Histogram
 from jobyard_scheduler.board import Board
 
 if TYPE_CHECKING:
@@ -21,8 +28,18 @@ class Meters:
     retained: Gauge = field(default_factory=lambda: Gauge(QUEUE_RETAINED))
     pruned: Counter = field(default_factory=lambda: Counter(JOBS_PRUNED))
 
+    lateness: Histogram = field(default_factory=lambda: Histogram(SCHEDULER_LATENESS))
+    submissions: Submissions = field(default_factory=Submissions)
     board: Board = field(default_factory=Board)
 
     def sources(self) -> tuple[Source, ...]:
         """All of them."""
-        return self.stock_workers, self.retained, self.pruned, *self.board.sources()
+        return (
+            self.stock_workers,
+            self.retained,
+            self.pruned,
+            self.lateness,
+            self.submissions.counter,
+            *self.board.sources(),
+            build_info("scheduler"),
+        )

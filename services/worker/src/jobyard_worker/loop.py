@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from jobyard.errors import StoreUnavailableError
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
+from jobyard_worker.busy_clock import BusyClock
 from jobyard_worker.drain import Drain
 from jobyard_worker.hands import Hands
 from jobyard_worker.pace import Pace
@@ -82,6 +83,8 @@ class Loop:
         self._pace = Pace()
         self._drain: Drain | None = None
         self._is_stop_asked = False
+        self.busy_clock = BusyClock()
+        """Of all slots together."""
         self.finished = 0
         """Jobs that ended here."""
 
@@ -181,6 +184,7 @@ class Loop:
                 self._pace.begin(time.monotonic())
             self._idle_since = None
             self._parts.executor.submit(self._hands.take(jobs))
+            self.busy_clock.note(self.busy_slots)
 
     def _rest(self) -> None:
         """The queues are empty and a slot is free: the next job says so by itself."""
@@ -241,6 +245,7 @@ class Loop:
     def _withdraw(self) -> None:
         """Gives back what no slot has started."""
         unstarted = self._parts.executor.withdraw()
+        self.busy_clock.note(self.busy_slots)
         self._hands.drop(unstarted)
         self._parts.releaser.add(unstarted)
         if self._worker:
@@ -252,6 +257,7 @@ class Loop:
         ended = self._parts.executor.collect()
         if not ended:
             return
+        self.busy_clock.note(self.busy_slots)
         runs = [settlement.ended - settlement.started for _, settlement in ended]
         self._pace.note(runs, time.monotonic())
         self._hands.drop(delivery for delivery, _ in ended)
@@ -286,6 +292,7 @@ class Loop:
         """Reaped, after an outage or a long stop of the machine: begin anew under another name."""
         _log.warning("lease.lost", worker=self._worker, in_hand=len(self._hands))
         self._parts.executor.withdraw()
+        self.busy_clock.note(self.busy_slots)
         for delivery in self._hands.orphan():
             delivery.cancel()  # it runs elsewhere now: a child is killed, a task that looks is told
         self._parts.settler.forget()

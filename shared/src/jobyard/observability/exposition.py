@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from prometheus_client import CollectorRegistry, MetricsHandler
+from prometheus_client import CollectorRegistry, MetricsHandler, ProcessCollector
 from prometheus_client import Metric as Family
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -38,11 +38,15 @@ _REQUEST_SECONDS = 5.0
 
 
 class Exposition:
-    """Answers requests for the metrics of one process, from a registry of its own."""
+    """Answers requests for the metrics of one process, from a registry of its own.
+
+    What the client says of any process (``process_cpu_seconds_total`` …) is in it.
+    """
 
     def __init__(self, sources: Sequence[Source], pages: Pages) -> None:
         registry = CollectorRegistry()
         registry.register(_Sources(sources))
+        ProcessCollector(registry=registry)
         attributes = {"registry": registry, "pages": pages}
         self._handler = type("_HandlerOfThese", (_Handler,), attributes)
 

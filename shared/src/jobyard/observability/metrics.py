@@ -311,18 +311,25 @@ LEVELS = (
 )
 """What is so in the store, whoever looks: each scheduler shows the same."""
 
+EVERY = (JOBS_SUBMITTED, BUILD_INFO)
+"""Beside what the Prometheus client says of any process (``process_*``)."""
+
 API = (
     HTTP_REQUESTS,
     HTTP_REQUEST_SECONDS,
     HTTP_REQUESTS_UNDER_WAY,
+    HTTP_PROBLEMS,
+    EVENT_CLIENTS,
 )
 WORKER = (
     JOBS_COMPLETED,
     JOB_RUN_SECONDS,
     JOB_WAIT_SECONDS,
+    JOB_END_TO_END_SECONDS,
     SETTLEMENTS_REFUSED,
     WORKER_SLOTS,
     WORKER_BUSY_SLOTS,
+    WORKER_BUSY_SECONDS,
     STORE_FAILURES,
 )
 SCHEDULER = (
@@ -330,8 +337,9 @@ SCHEDULER = (
     QUEUE_RETAINED,
     JOBS_PRUNED,
     SCHEDULER_LAST_TICK,
+    SCHEDULER_LATENESS,
 )
-ALL = (*API, *WORKER, *LEVELS, *SCHEDULER)
+ALL = (*EVERY, *API, *WORKER, *LEVELS, *SCHEDULER)
 
 LABELS = {
     "queue": "those that the worker serves; in a scheduler and an API all of them",
@@ -348,5 +356,9 @@ LABELS = {
     "method": "as HTTP names them; any other is `other`",
     "route": "the template, as in `/v1/jobs/{job_id}`; empty where none matched",
     "status": "of the response; 0 for a client that went away first",
+    "code": "of problems, as [the API's pages](errors/) have them",
+    "service": "`api`, `worker`, `scheduler`",
+    "version": "of the service's package",
+    "python": "as in 3.11.2",
 }
 """The values of each label: closed sets all."""

@@ -21,12 +21,16 @@ BEGIN = "<!-- Generated from jobyard/observability/metrics.py. Change it there. 
 END = "<!-- End of what is generated. -->"
 
 _GROUPS = {
+    "Of every process": metrics.EVERY,
     "Of an API process": metrics.API,
     "Of a worker": metrics.WORKER,
     "Of the store, from a scheduler": metrics.LEVELS,
     "Of a scheduler": metrics.SCHEDULER,
 }
 _REMARKS = {
+    "Of every process": "And what the Prometheus client says of any process on Linux: "
+    "`process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, "
+    "`process_start_time_seconds`, `process_open_fds`, `process_max_fds`.",
     "Of the store, from a scheduler": "Every scheduler shows the same: take the maximum, not the "
     "sum. Looked at once a second, less often where that would take more than 0.5 % of the store's "
     "time. While the store does not answer only `jobyard_store_up` is shown, as 0.",

@@ -374,8 +374,8 @@ def _trimmed(reply: list[int]) -> Trimmed:
 
 
 def _promoted(reply: list[Any]) -> Promoted:
-    promoted, wait = reply
-    return Promoted(promoted, int(wait) / 1000 if wait else None)
+    promoted, wait, late_ms = reply
+    return Promoted(promoted, int(wait) / 1000 if wait else None, int(late_ms) / 1000)
 
 
 def _job(job_id: str, reply: list[Any]) -> JobRecord | None:

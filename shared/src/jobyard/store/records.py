@@ -317,10 +317,17 @@ class Trimmed:
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What one promotion did; ``next_due_seconds`` from now, None when nothing is scheduled."""
+    """What one promotion did.
+
+    Attributes:
+        promoted: How many jobs.
+        next_due_seconds: From now; None when nothing is scheduled.
+        late_seconds: How long the longest overdue of them had been due.
+    """
 
     promoted: int
     next_due_seconds: float | None
+    late_seconds: float = 0.0
 
 
 class CancelOutcome(StrEnum):

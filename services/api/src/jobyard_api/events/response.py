@@ -49,7 +49,8 @@ class EventStreamResponse(Response):
         admitted = asyncio.create_task(scope["app"].state.access.until_refused(scope))
         tasks = {sending, listening, admitted}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            with scope["app"].state.traffic.streaming():
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()

@@ -13,7 +13,7 @@ from jobyard_api.middleware.access_log import AccessLog, route_of
 from jobyard_api.middleware.headers import completed
 from jobyard_api.middleware.request_id import RequestIds
 from jobyard_api.problem_types import Code
-from jobyard_api.problems import RefusalError
+from jobyard_api.problems import PROBLEM, RefusalError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -68,6 +68,8 @@ class Envelope:
         method, route = scope["method"], route_of(scope)
         self._traffic.note(method, route, status, seconds)
         self._access_log.note(method, route, status, seconds)
+        if code := scope["state"].get(PROBLEM):
+            self._traffic.note_problem(code)
 
     async def _handle_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -8,6 +8,7 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 
 if TYPE_CHECKING:
+    from jobyard.observability.values import Histogram
     from jobyard_scheduler.attended import AttendedStore
 
 log = get_logger(__name__)
@@ -22,13 +23,16 @@ class Promoter:
 
     name = "promoter"
 
-    def __init__(self, store: AttendedStore) -> None:
+    def __init__(self, store: AttendedStore, lateness: Histogram) -> None:
+        """``lateness`` is told how late the longest overdue of each batch was."""
         self._store = store
+        self._lateness = lateness
 
     def tick(self) -> float:
         """Promotes what is due; the pause ends with the next due time, or sooner."""
         promoted = self._store.run(calls.promote(limit=calls.BATCH))
         if promoted.promoted:
+            self._lateness.observe(promoted.late_seconds, (self.name,))
             log.debug("promoter.promoted", jobs=promoted.promoted)
         if promoted.promoted >= calls.BATCH:
             return 0.0

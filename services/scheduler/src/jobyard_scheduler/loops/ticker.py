@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from jobyard.errors import StoreDataError
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
-from jobyard.store.records import SubmitStatus, TaskRecord
+from jobyard.store.records import Submission, SubmitStatus, TaskRecord
 from jobyard_scheduler.schedule import Missed, Schedule, submission_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jobyard_scheduler.attended import AttendedStore
+    from jobyard_scheduler.meters import Meters
 
 log = get_logger(__name__)
 
@@ -31,9 +32,14 @@ class Ticker:
     name = "ticker"
 
     def __init__(
-        self, store: AttendedStore, schedules: Sequence[Schedule], now: Callable[[], datetime]
+        self,
+        store: AttendedStore,
+        schedules: Sequence[Schedule],
+        now: Callable[[], datetime],
+        meters: Meters,
     ) -> None:
         self._store = store
+        self._meters = meters
         self._now = now
         started = now()
         self._plans = [_Plan(schedule, started) for schedule in schedules]
@@ -71,13 +77,18 @@ class Ticker:
             log.error("ticker.refused", schedule=schedule.name, reason=str(error))  # noqa: TRY400
             return
         if submitted.status is SubmitStatus.CREATED:
-            log.info(
-                "ticker.fired",
-                schedule=schedule.name,
-                job_id=submitted.id,
-                task=task.name,
-                late_ms=round((self._now() - tick).total_seconds() * 1000),
-            )
+            self._report(schedule, submission, self._now() - tick)
+
+    def _report(self, schedule: Schedule, submission: Submission, late: timedelta) -> None:
+        self._meters.submissions.note(submission.queue, submission.task)
+        self._meters.lateness.observe(late.total_seconds(), (self.name,))
+        log.info(
+            "ticker.fired",
+            schedule=schedule.name,
+            job_id=submission.id,
+            task=submission.task,
+            late_ms=round(late.total_seconds() * 1000),
+        )
 
 
 class _Plan:
