@@ -29,7 +29,16 @@ if TYPE_CHECKING:
     from support.servers import StoreServer
 
 COMPLETED = "jobyard_jobs_completed_total"
-LOOPS = {"promoter", "reaper", "ticker", "pruner", "trimmer", "watcher", "gauge"}
+LOOPS = {
+    "promoter",
+    "reaper",
+    "ticker",
+    "pruner",
+    "trimmer",
+    "watcher",
+    "gauge",
+    "estimator",
+}
 
 
 def completed(worker: Service, task: str, outcome: str, queue: str = "default") -> float | None:

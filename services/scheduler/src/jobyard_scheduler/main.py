@@ -14,11 +14,13 @@ from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.logging import configure_logging
-from jobyard.observability.metrics import SCHEDULER_LAST_TICK
+from jobyard.observability.metrics import POOL_DESIRED_WORKERS, SCHEDULER_LAST_TICK
 from jobyard.observability.values import Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
 from jobyard_scheduler.attended import AttendedStore
+from jobyard_scheduler.autoscale import PREFIX, AutoscalePages
+from jobyard_scheduler.loops.estimator import Estimator
 from jobyard_scheduler.loops.gauge import Gauge
 from jobyard_scheduler.loops.promoter import Promoter
 from jobyard_scheduler.loops.pruner import Pruner
@@ -49,24 +51,32 @@ def main() -> None:
     stopping, meters = _StopFlag(), Meters()
     try:
         settings = SchedulerSettings.load()
-        scheduler = build(settings, meters)
+        store = AttendedStore(Store(connect(settings), settings.keys))
+        estimator = Estimator(store, settings.pools)
+        scheduler = build(settings, meters, store, estimator)
     except ConfigurationError as error:
         line = " ".join(str(error).split())
         sys.stderr.write(f"jobyard-scheduler: {line}\n")
         sys.exit(2)
     configure_logging("scheduler", settings)
-    ticks = Reading(SCHEDULER_LAST_TICK, lambda: _last_ticks(scheduler))
-    with metrics_served(settings.metrics_host, settings.metrics_port, (*meters.sources(), ticks)):
+    sources = (
+        *meters.sources(),
+        Reading(SCHEDULER_LAST_TICK, lambda: _last_ticks(scheduler)),
+        Reading(POOL_DESIRED_WORKERS, estimator.desired),
+    )
+    pages = {PREFIX: AutoscalePages(estimator).answer}
+    with metrics_served(settings.metrics_host, settings.metrics_port, sources, pages):
         _run(scheduler, stopping)
 
 
-def build(settings: SchedulerSettings, meters: Meters) -> Scheduler:
+def build(
+    settings: SchedulerSettings, meters: Meters, store: AttendedStore, estimator: Estimator
+) -> Scheduler:
     """A scheduler with all its loops; opens no connection yet.
 
     Raises:
-        ConfigurationError: The store's URL or the schedules' file is wrong.
+        ConfigurationError: The schedules' file is wrong.
     """
-    store = AttendedStore(Store(connect(settings), settings.keys))
     return Scheduler(
         [
             Promoter(store, meters.lateness),
@@ -76,6 +86,7 @@ def build(settings: SchedulerSettings, meters: Meters) -> Scheduler:
             Trimmer(store, settings.queue_budget_bytes, meters.retained, meters.pruned),
             Watcher(store, meters.stock_workers),
             Gauge(store, meters.board),
+            estimator,
         ]
     )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from jobyard.scaling import Pool, pools_from
 from jobyard.settings import MetricsSettings, env, metrics_port_field
 from jobyard_scheduler.budgets import Budgets, budgets_from
 
@@ -30,7 +31,17 @@ class SchedulerSettings(MetricsSettings):
         validation_alias=env("JOBYARD_QUEUE_BUDGET_BYTES"),
         description="what a queue's ended jobs may take, as in 500000000,reports:900000000; 0: any",
     )
+    pools: Annotated[tuple[Pool, ...], NoDecode] = Field(
+        (),
+        validation_alias=env("JOBYARD_POOLS"),
+        description="JSON list of pools that are scaled, see docs/scaling.md",
+    )
     metrics_port: int = metrics_port_field(9402)
+
+    @field_validator("pools", mode="before")
+    @classmethod
+    def _pools(cls, value: Any) -> Any:
+        return pools_from(value) if isinstance(value, str) else value
 
     @field_validator("queue_budget_bytes", mode="before")
     @classmethod

@@ -237,6 +237,15 @@ SCHEDULER_LAST_TICK = Metric(
     details="it stands still while the store is away",
 )
 
+POOL_DESIRED_WORKERS = Metric(
+    "jobyard_pool_desired_workers",
+    Kind.GAUGE,
+    "Workers that a pool needs, within its limits; as GET /autoscale/<pool>",
+    ("pool",),
+    details="absent while the store cannot be read. Every scheduler shows the same, so take the "
+    "maximum; [how it is reckoned](scaling.md)",
+)
+
 _LATENESS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 """A promoter that is well is less than 0.25 s late; later is an outage, whose length matters."""
 
@@ -338,6 +347,7 @@ SCHEDULER = (
     JOBS_PRUNED,
     SCHEDULER_LAST_TICK,
     SCHEDULER_LATENESS,
+    POOL_DESIRED_WORKERS,
 )
 ALL = (*EVERY, *API, *WORKER, *LEVELS, *SCHEDULER)
 
@@ -352,7 +362,7 @@ LABELS = {
     "pool": "as `JOBYARD_POOL` names them",
     "reason": "of settlements `stale`, `vanished`; of what was pruned `ttl`, `budget`; of writes "
     "that the store refused `OOM`, `MISCONF`, `READONLY`, `NOREPLICAS`",
-    "loop": "`promoter`, `reaper`, `ticker`, `pruner`, `trimmer`, `watcher`, `gauge`",
+    "loop": "`promoter`, `reaper`, `ticker`, `pruner`, `trimmer`, `watcher`, `gauge`, `estimator`",
     "method": "as HTTP names them; any other is `other`",
     "route": "the template, as in `/v1/jobs/{job_id}`; empty where none matched",
     "status": "of the response; 0 for a client that went away first",

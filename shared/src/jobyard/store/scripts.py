@@ -13,7 +13,7 @@ _FLAGS = {
     **dict.fromkeys(
         (
             "read", "list", "queues", "workers", "published", "journal", "unreadable",
-            "places", "replay", "about", "watch", "names", "gauge",
+            "places", "replay", "about", "watch", "names", "gauge", "loads",
         ),
         "flags=no-writes",
     ),

@@ -1,0 +1,18 @@
+"""How many workers a pool needs, and the ways of HPA and KEDA to get there. Pure; time is given.
+
+The scheduler's ``/autoscale/<pool>``, ``jobyard up --autoscale`` and the model behind ``jobyard
+plan`` use this, and the chart's formula is tested against it.
+"""
+
+from jobyard.scaling.pools import Pool, pools_from
+from jobyard.scaling.signal import BUSY_SHARE, Load, backlog_per_slot, desired_workers, signal
+
+__all__ = [
+    "BUSY_SHARE",
+    "Load",
+    "Pool",
+    "backlog_per_slot",
+    "desired_workers",
+    "pools_from",
+    "signal",
+]
