@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 
 from jobyard.catalogue import record_of, stand_in
 from jobyard.errors import ConfigurationError, InvalidPayloadError, UnknownTaskError
+from jobyard.observability.trace_context import current_trace
 from jobyard.orders import Order, check_size, submission_of
 from jobyard.queues import check_name
 from jobyard.store.records import Submission
@@ -68,6 +69,8 @@ class FollowUps:
             tags=_tags(options, tags),
         )
         submission = submission_of(order, self._defaults(name, found))
+        if (trace := current_trace.get()) is not None:
+            submission = submission._replace(trace=trace.traceparent)
         return _record(check_size(submission, self._settings.max_payload_bytes))
 
     def _find(self, task: object, queue: str | None) -> tuple[str, Task | None]:

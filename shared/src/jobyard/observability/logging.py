@@ -17,6 +17,8 @@ from jobyard.observability.bounded import MAX_LINE_BYTES, SHORT, cut, plain, sho
 from jobyard.observability.line_stream import LineStream
 from jobyard.observability.log_level import LeveledLogger, set_level
 
+from jobyard.observability.trace_context import current_trace, fields_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
@@ -115,7 +117,7 @@ def _processors(service: str, log_format: str) -> list[Processor]:
 
 
 def _add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {**log_context.get(), **event}
+    return {**log_context.get(), **fields_of(current_trace.get()), **event}
 
 
 def _describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

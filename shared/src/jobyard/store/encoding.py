@@ -160,6 +160,8 @@ def _fields(job: Submission, data: bytes) -> list[Any]:
         fields += ["tags", json.dumps(job.tags, separators=(",", ":"))]
     if job.description:
         fields += ["description", job.description]
+    if job.trace:
+        fields += ["trace", job.trace]
     return fields
 
 

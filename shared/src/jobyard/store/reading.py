@@ -54,7 +54,7 @@ _MAX_TRACEBACK_BYTES = 1024 * 1024
 _MOST_SECONDS = 100 * 365 * 86_400
 _MOST_ATTEMPTS = 1_000_000_000
 
-_ROW = 17
+_ROW = 18
 """Values of one job in the reply of a claim."""
 
 
@@ -70,7 +70,7 @@ def claim(reply: list[Any]) -> Claim:
 
 def _claimed(row: list[bytes], now_ms: int) -> Claimed:
     id_, token, queue, data, timeout, attempts, deliveries, retry, suspect, *rest = row
-    meta, enqueued_at, created_at, task, result_ttl, uses_rq, tenant, failure_ttl = rest
+    meta, enqueued_at, created_at, task, result_ttl, uses_rq, tenant, failure_ttl, trace = rest
     return Claimed(
         id_.decode(),
         token.decode(),
@@ -91,6 +91,7 @@ def _claimed(row: list[bytes], now_ms: int) -> Claimed:
         fault_of(timeout, attempts, retry),
         tenant.decode(errors="replace"),
         _ttl(failure_ttl, DEFAULT_FAILURE_TTL_SECONDS),
+        trace,
     )
 
 

@@ -76,6 +76,9 @@ class Submission(NamedTuple):
     unique: Unique | None = None
     waiting_limit: int | None = None
     """How many jobs of its tenant may wait for their first start; None for any number."""
+    trace: str = ""
+    """The ``traceparent`` of what asked for it; with ``trace_context.LINK`` behind it, its runs are
+    linked to that and no part of it."""
 
 
 class SubmitStatus(StrEnum):
@@ -138,6 +141,8 @@ class Claimed(NamedTuple):
     tenant: str = ""
     """Whose job it is; empty for nobody's."""
     failure_ttl_seconds: int = DEFAULT_FAILURE_TTL_SECONDS
+    trace: bytes = b""
+    """As its submission's."""
 
     @property
     def age_seconds(self) -> float:

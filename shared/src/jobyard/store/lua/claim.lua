@@ -11,6 +11,7 @@
 -- records too new, queues passed over (comma list), then flat for each job:
 -- id token queue data timeout attempts deliveries retry suspect meta enqueued_at created_at task
 -- result_ttl uses-rq (1 where plain RQ code asked for what only RQ's handlers do) tenant failure_ttl
+-- trace
 
 local worker, nonce, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local SCHEMA = 2 -- of records (2: the payload is kept apart); a higher one was written by a newer Jobyard
@@ -18,7 +19,7 @@ local LOOKS = 1000 -- ids that one call looks at, however many of them are to be
 local ENOUGH = 16 * 1024 * 1024 -- bytes of data after which one reply takes no more jobs
 local WANTED = { 'status', 'data', 'timeout', 'attempts', 'deliveries', 'retry', 'suspect', 'meta',
   'enqueued_at', 'created_at', 'task', 'result_ttl', 'token', 'schema', 'expires_at',
-  'payload_bytes', 'ties', 'tenant', 'failure_ttl' }
+  'payload_bytes', 'ties', 'tenant', 'failure_ttl', 'trace' }
 local about, held = yard('worker', worker), yard('held', worker)
 if not redis.call('ZSCORE', yard('lease'), worker) then return { 'gone' } end
 expect('hash', about)
@@ -42,7 +43,7 @@ local function bring(id, token, queue, job)
   reply[at + 1], reply[at + 2], reply[at + 3] = id, token, queue
   for i = 2, 12 do reply[at + 2 + i] = job[i] or '' end
   reply[at + 15] = not job[11] and uses_rq(id) and '1' or ''
-  reply[at + 16], reply[at + 17] = job[18] or '', job[19] or ''
+  reply[at + 16], reply[at + 17], reply[at + 18] = job[18] or '', job[19] or '', job[20] or ''
 end
 
 -- The first queue from an index on in which something waits, by halving: few commands for many queues.
