@@ -66,6 +66,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
         settings.max_json_depth, settings.max_json_values, settings.max_json_keys
     )
     app.state.access = access
+    app.state.path_prefix = settings.path_prefix
     app.state.traffic = traffic
     middleware.install(app, settings, access, traffic)
     problems.install(app)

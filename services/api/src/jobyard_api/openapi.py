@@ -80,7 +80,9 @@ def _build(app: FastAPI) -> dict[str, Any]:
         description=_DESCRIPTION,
         routes=app.routes,
         tags=_TAGS,
-        servers=[{"url": "/", "description": "Where this document comes from"}],
+        servers=[
+            {"url": app.state.path_prefix or "/", "description": "Where this document comes from"}
+        ],
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )
     _drop_framework_errors(found)

@@ -31,6 +31,12 @@ class ApiSettings(MetricsSettings):
         validation_alias=env("JOBYARD_API_PORT"),
         description="port to listen on; 0 takes a free one",
     )
+    path_prefix: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        validation_alias=env("JOBYARD_API_PATH_PREFIX"),
+        description="path below which a proxy shows the API, as in /jobyard",
+    )
     metrics_port: int = metrics_port_field(9400)
     max_body_bytes: int = Field(
         1_048_576,

@@ -1,6 +1,7 @@
 """What happens around every request: pure ASGI, outermost first.
 
-``envelope`` (id, headers, line, count, crash) → ``cors`` (where origins are named) →
+``envelope`` (id, headers, line, count, crash) → ``path_prefix`` (where there is one) → ``cors``
+(where origins are named) →
 ``authentication`` (who sends it, and its quotas) → ``head_method`` → ``body_limit`` →
 ``hot_lane`` → the application.
 """
@@ -15,6 +16,7 @@ from jobyard_api.middleware.cors import Cors
 from jobyard_api.middleware.envelope import Envelope
 from jobyard_api.middleware.head_method import HeadAsGet
 from jobyard_api.middleware.hot_lane import HotLane
+from jobyard_api.middleware.path_prefix import PathPrefix
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -32,4 +34,6 @@ def install(app: FastAPI, settings: ApiSettings, access: Access, traffic: Traffi
     app.add_middleware(Authentication, access=access)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
+    if settings.path_prefix:
+        app.add_middleware(PathPrefix, prefix=settings.path_prefix)
     app.add_middleware(Envelope, traffic=traffic)

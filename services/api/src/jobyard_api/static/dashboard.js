@@ -32,7 +32,7 @@ function fill(id, rows, columns, nothing) {
 async function read(path) {
   const reply = await fetch(path, { headers: { Accept: "application/json" } });
   const body = await reply.json();
-  if (reply.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  if (reply.status === 401) location.assign(`${PREFIX}/sign-in?next=${encodeURIComponent(location.pathname)}`);
   if (!reply.ok) throw new Error(body.detail || reply.statusText);
   return body;
 }
@@ -119,7 +119,7 @@ async function showJob(id) {
   at("job-body").replaceChildren();
   if (!at("job").open) at("job").showModal();
   try {
-    const job = await read(`/v1/jobs/${encodeURIComponent(id)}`);
+    const job = await read(`${PREFIX}/v1/jobs/${encodeURIComponent(id)}`);
     at("job-title").textContent = job.task || job.id;
     const error = job.error && (job.error.traceback || [job.error.type, job.error.message].filter(Boolean).join(": "));
     const note = job.withheld ? [element("p", {}, "Your key does not show payloads (payloads:read).")] : [];
@@ -142,7 +142,7 @@ async function refresh() {
   const asked = new URLSearchParams({ state: view.state, queue_name: view.queue, page: view.page });
   try {
     const [queues, workers, jobs] = await Promise.all(
-      [read("/rq/queues/json"), read("/rq/workers/json"), read(`/rq/jobs/json?${asked}`)]);
+      [read(`${PREFIX}/rq/queues/json`), read(`${PREFIX}/rq/workers/json`), read(`${PREFIX}/rq/jobs/json?${asked}`)]);
     if (turn !== newest) return;
     showFigures(queues.queues);
     showQueues(queues.queues);

@@ -1,5 +1,5 @@
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: `${PREFIX}/openapi.json`,
   dom_id: "#reference",
   deepLinking: true,
   displayOperationId: true,
