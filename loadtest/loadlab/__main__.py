@@ -1,4 +1,4 @@
-"""The load lab's command: `run`, `report`, `compare`."""
+"""The load lab's command: `run` and `compare`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 from loadlab import scenario as scenarios
 from loadlab.experiment import Experiment, LocustError
-from loadlab.files import REPORT_JSON
+from loadlab.files import REPORT_JSON, REPORT_PAGE
 from loadlab.local_yard import YardError
+from loadlab.page_writer import page_of
 from loadlab.scenario import ScenarioError
 
 _RUNS = Path(__file__).resolve().parent.parent / "runs"
@@ -46,6 +47,10 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--processes", type=int, default=1, help="of Locust")
     run.add_argument("--directory", type=Path, help="where everything goes")
     run.add_argument("--up", default="", help="options of `jobyard up`, as in '--autoscale'")
+    compare = commands.add_parser("compare", help="one page with two runs side by side")
+    compare.set_defaults(command=_compare)
+    compare.add_argument("runs", nargs=2, type=Path, metavar="DIRECTORY")
+    compare.add_argument("--page", type=Path, default=Path("compared.html"))
     return parser.parse_args()
 
 
@@ -61,8 +66,15 @@ def _run(arguments: argparse.Namespace) -> int:
     broken = experiment.run(arguments.url, arguments.up.split())
     for line in broken:
         _say(f"BROKEN  {line}")
-    _say(f"report: {directory / REPORT_JSON}")
+    _say(f"report: {directory / REPORT_PAGE}")
     return 1 if broken else 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    runs = [json.loads((run / REPORT_JSON).read_text()) for run in arguments.runs]
+    arguments.page.write_text(page_of(runs))
+    _say(f"report: {arguments.page}")
+    return 0
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,7 @@ Everything is in a database file, so that millions of jobs need no more memory t
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,30 @@ class Books:
         for seconds, starts in rows:
             (once if starts <= 1 else again).add(round(seconds * MICROSECONDS))
         return once, again
+
+    def seconds(self, began: float) -> list[tuple[int, Histogram]]:
+        """The same of jobs that ran once, for each second (from the run's start) of arrival."""
+        rows = self._db.execute(
+            "SELECT CAST(due - ? AS INTEGER) AS second, at - due FROM acknowledged "
+            "JOIN outcome USING (id) LEFT JOIN ledger USING (id) "
+            "WHERE at IS NOT NULL AND coalesce(starts, 1) <= 1 ORDER BY second",
+            (began,),
+        )
+        by_second = []
+        for second, group in itertools.groupby(rows, key=lambda row: int(row[0])):
+            histogram = Histogram()
+            for _, seconds in group:
+                histogram.add(round(seconds * MICROSECONDS))
+            by_second.append((second, histogram))
+        return by_second
+
+    def ended(self, began: float) -> list[tuple[int, int]]:
+        """How many of them ended in each second from the run's start."""
+        return self._db.execute(
+            "SELECT CAST(at - ? AS INTEGER) AS second, count(*) FROM acknowledged "
+            "JOIN outcome USING (id) WHERE at IS NOT NULL GROUP BY second ORDER BY second",
+            (began,),
+        ).fetchall()
 
     def close(self) -> None:
         """Closes the database file."""

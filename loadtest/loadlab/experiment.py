@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadlab import findings, verdict
-from loadlab.accounting import Account, Books
+from loadlab.accounting import Books
 from loadlab.api import Api
 from loadlab.blows import Blow
 from loadlab.chaos import Chaos
-from loadlab.files import ACCOUNT, BEGUN, LOCUST_LOG, REPORT_JSON, SCENARIO
+from loadlab.files import ACCOUNT, BEGUN, LOCUST_LOG, REPORT_JSON, REPORT_PAGE, SCENARIO
 from loadlab.follower import Follower
 from loadlab.local_yard import LocalYard
+from loadlab.page_writer import page_of
 from loadlab.progress import Progress
 from loadlab.sampler import Sampler
 
@@ -114,11 +115,14 @@ class Experiment:
         while process.poll() is None and time.monotonic() < deadline:
             if not has_begun and (self.directory / BEGUN).exists():
                 has_begun = True
-                chaos.start(float((self.directory / BEGUN).read_text()))
+                chaos.start(self._began())
             if has_begun and time.monotonic() >= says_at:
                 says_at = time.monotonic() + _PROGRESS_SECONDS
                 self._say(progress.line())
             time.sleep(_POLL_SECONDS)
+
+    def _began(self) -> float:
+        return float((self.directory / BEGUN).read_text())
 
     def _locust_command(self, url: str) -> list[str]:
         command = [sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--headless"]
@@ -146,7 +150,7 @@ class Experiment:
         # Jobs of others were counted above, too: some of ours may be open.
         while books.ask(api.state) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-        account = _with_times(books.account(), books)
+        account = _with_times(books, self._began())
         books.close()
         return account
 
@@ -156,14 +160,17 @@ class Experiment:
         lines = verdict.broken(found, self.scenario.thresholds)
         found["broken"] = lines
         (self.directory / REPORT_JSON).write_text(json.dumps(found, indent=1))
+        (self.directory / REPORT_PAGE).write_text(page_of([found]))
         return lines
 
 
-def _with_times(account: Account, books: Books) -> dict[str, Any]:
+def _with_times(books: Books, began: float) -> dict[str, Any]:
     once, again = books.end_to_end()
     return {
-        **account.as_json(),
+        **books.account().as_json(),
         "once": findings.quantiles(once),
         "once_curve": findings.curve(once),
+        "once_seconds": [findings.row(second, each) for second, each in books.seconds(began)],
+        "ended_seconds": books.ended(began),
         "again": findings.quantiles(again),
     }

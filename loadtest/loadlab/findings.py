@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from typing import TYPE_CHECKING, Any
 
 from loadlab import recorder
@@ -34,8 +36,12 @@ def gather(directory: Path) -> dict[str, Any]:
         "scenario": scenario.model_dump(mode="json"),
         "began": began,
         "load": _load(scenario, cells),
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}",
+        "later": list(_LATER),
         "account": json.loads((directory / ACCOUNT).read_text()),
         "series": {name: _series(each, began) for name, each in sorted(cells.items())},
+        "problems": _problems(cells, began),
         "rates": [
             [second, scenario.shape.rate_at(second)] for second in range(int(scenario.seconds))
         ],
@@ -61,6 +67,17 @@ def _load(scenario: Scenario, cells: dict[str, dict[int, Cell]]) -> dict[str, An
         "achieved_share": sent / wanted if wanted else 1.0,
         "failed": sum(sum(cell.problems.values()) for cell in arrivals),
     }
+
+
+def _problems(cells: dict[str, dict[int, Cell]], began: float) -> dict[str, list[list[int]]]:
+    """Problem → ``[second, times]`` over all series."""
+    times: dict[str, dict[int, int]] = {}
+    for each in cells.values():
+        for second, cell in each.items():
+            for problem, count in cell.problems.items():
+                at = times.setdefault(problem, {})
+                at[second - int(began)] = at.get(second - int(began), 0) + count
+    return {problem: [list(each) for each in sorted(at.items())] for problem, at in times.items()}
 
 
 def _series(cells: dict[int, Cell], began: float) -> dict[str, Any]:
@@ -91,6 +108,12 @@ def _series(cells: dict[int, Cell], began: float) -> dict[str, Any]:
 def quantiles(histogram: Histogram) -> dict[str, float | None]:
     """The usual quantiles in milliseconds."""
     return {name: _ms(histogram.quantile(share)) for name, share in _QUANTILES.items()}
+
+
+def row(second: int, histogram: Histogram) -> list[float | None]:
+    """``[second, how many, p50, p99, slowest]``, latencies in milliseconds."""
+    quantile = histogram.quantile
+    return [second, histogram.total, *(_ms(quantile(share)) for share in (0.5, 0.99, 1.0))]
 
 
 def curve(histogram: Histogram) -> list[list[float]]:

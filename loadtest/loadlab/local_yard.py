@@ -114,7 +114,7 @@ class LocalYard:
 
 def _kind_of(process: psutil.Process) -> str | None:
     try:
-        words = [Path(word).name for word in process.cmdline()[:2]]
+        words = [Path(word).name for word in " ".join(process.cmdline()).split()[:2]]
     except psutil.Error:
         return None
     return next((_KINDS[word] for word in words if word in _KINDS), None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from loadlab.files import SAMPLES
+from loadlab.store_memory import used_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,14 +75,17 @@ class Processes:
 
     def _sample_of(self, kind: str, process: psutil.Process) -> dict[str, Any] | None:
         try:
-            return {
+            sample: dict[str, Any] = {
                 "kind": kind,
                 "pid": process.pid,
                 "rss": process.memory_info().rss,
                 "cpu_percent": process.cpu_percent(),
             }
+            if kind == "store" and (used := used_memory(process)) is not None:
+                sample["used_memory"] = used
         except psutil.Error:
             return None
+        return sample
 
 
 def _queues(answer: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -100,4 +104,9 @@ def _workers(answer: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
     workers = answer["workers"]
     states = [worker["state"] for worker in workers]
-    return {"all": len(workers), "busy": states.count("busy")}
+    return {
+        "all": len(workers),
+        "busy": states.count("busy"),
+        "slots": sum(worker["slots"] for worker in workers),
+        "busy_slots": sum(worker["busy"] for worker in workers),
+    }
