@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from jobyard.observability.endpoint import metrics_served
+from jobyard.observability.health import health_pages
 from jobyard.observability.metrics import (
     ALL,
     JOB_RUN_SECONDS,
@@ -276,3 +277,34 @@ def test_another_page_is_served_with_what_is_below_it() -> None:
     assert [answer.status_code for answer in answers] == [418, 418, 404, 200]
     assert [answer.text for answer in answers[:2]] == ["/about", "/about/me"]
     assert "/metrics, /about" in answers[2].text
+
+
+def test_a_client_that_is_silent_keeps_no_other_waiting() -> None:
+    with served(Gauge(STOCK_WORKERS)) as url:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address), socket.create_connection(address):
+            assert httpx.get(f"{url}/metrics", timeout=4).status_code == 200
+
+
+def test_health_says_what_is_wrong() -> None:
+    pages = health_pages(lambda: "", lambda: "no store")
+
+    with metrics_served("127.0.0.1", 0, [], pages) as port:
+        live, ready = (httpx.get(f"http://127.0.0.1:{port}/{name}z") for name in ("live", "ready"))
+
+    assert (live.status_code, live.json()) == (200, {"status": "ok"})
+    assert (ready.status_code, ready.json()) == (503, {"status": "failing", "reason": "no store"})
+
+
+_PROBED = """
+import sys, urllib.request
+from jobyard.observability.endpoint import metrics_served
+from jobyard.observability.health import health_pages
+with metrics_served("127.0.0.1", 0, [], health_pages(str, str)) as port:
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/livez")
+    sys.exit("prometheus_client" in sys.modules)
+"""
+
+
+def test_a_process_that_is_only_probed_does_not_import_the_client() -> None:
+    assert subprocess.run([sys.executable, "-c", _PROBED], check=False).returncode == 0

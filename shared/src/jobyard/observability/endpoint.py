@@ -1,4 +1,4 @@
-"""Where Prometheus finds the metrics of a process. Worker and scheduler serve them.
+"""Where Prometheus finds the metrics of a process, and Kubernetes asks for its health.
 
 A thread waits for a connection and does nothing else until there is one.
 """
@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING
 from jobyard.observability.logging import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from jobyard.observability.exposition import Exposition
     from jobyard.observability.pages import Pages
+    from jobyard.observability.responder import Responder
     from jobyard.observability.values import Source
 
 _log = get_logger(__name__)
 
 _BACKLOG = 16
+
+_MOST_AT_ONCE = 8
+"""Connections that are answered at once; others wait for one of these."""
 
 _NO_PAGES: Pages = MappingProxyType({})
 
@@ -36,9 +39,7 @@ _PAUSE_SECONDS = 1.0
 def metrics_served(
     host: str, port: int, sources: Sequence[Source], pages: Pages = _NO_PAGES
 ) -> Iterator[int | None]:
-    """Serves ``GET /metrics`` while inside, from a thread of its own, one request at a time.
-
-    ``pages`` are served beside it; none of them may block.
+    """Serves ``GET /metrics``, and ``pages``, while inside, from threads of its own.
 
     A port that cannot be had is no reason not to work: a line of the log says so.
 
@@ -49,15 +50,14 @@ def metrics_served(
     if listener is None:
         yield None
         return
-    stopping, chosen = threading.Event(), int(listener.getsockname()[1])
-    arguments = (listener, stopping, sources, pages)
-    threading.Thread(target=_serve, args=arguments, name="metrics", daemon=True).start()
+    chosen = int(listener.getsockname()[1])
+    desk = _Desk(listener, sources, pages)
+    threading.Thread(target=desk.serve, name="metrics", daemon=True).start()
     _log.info("metrics.started", host=host, port=chosen)
     try:
         yield chosen
     finally:
-        stopping.set()
-        _close(listener)
+        desk.close()
 
 
 def _listener_at(host: str, port: int) -> socket.socket | None:
@@ -93,38 +93,51 @@ def _close(listener: socket.socket) -> None:
     listener.close()
 
 
-def _serve(
-    listener: socket.socket, stopping: threading.Event, sources: Sequence[Source], pages: Pages
-) -> None:
-    exposition_of = cache(partial(_exposition_of, sources, pages))
-    while not stopping.is_set():
+class _Desk:
+    """Takes connections. Each has a thread: one that is silent keeps no probe waiting."""
+
+    def __init__(self, listener: socket.socket, sources: Sequence[Source], pages: Pages) -> None:
+        self._listener = listener
+        self._stopping = threading.Event()
+        self._free = threading.Semaphore(_MOST_AT_ONCE)
+        self._responder_of = cache(partial(_responder_of, sources, pages))
+
+    def serve(self) -> None:
+        """Until it is closed."""
+        while not self._stopping.is_set():
+            try:
+                arguments = self._listener.accept()
+            except OSError as error:
+                self._pause(error)
+                continue
+            self._free.acquire()
+            threading.Thread(
+                target=self._answer, args=arguments, name="scrape", daemon=True
+            ).start()
+
+    def close(self) -> None:
+        """No connection is taken any more."""
+        self._stopping.set()
+        _close(self._listener)
+
+    def _pause(self, error: OSError) -> None:
+        if not self._stopping.is_set():
+            _log.warning("metrics.not_answered", reason=str(error))
+            self._stopping.wait(_PAUSE_SECONDS)
+
+    def _answer(self, connection: socket.socket, client: object) -> None:
         try:
-            connection, client = listener.accept()
-        except OSError as error:
-            _pause(stopping, error)
-            continue
-        _answer(exposition_of, connection, client)
+            with connection:
+                self._responder_of().answer(connection, client)
+        except OSError:
+            pass  # the client went away
+        except Exception:  # noqa: BLE001 - one scrape that fails must not end the next ones
+            _log.exception("metrics.failed")
+        finally:
+            self._free.release()
 
 
-def _pause(stopping: threading.Event, error: OSError) -> None:
-    if not stopping.is_set():
-        _log.warning("metrics.not_answered", reason=str(error))
-        stopping.wait(_PAUSE_SECONDS)
+def _responder_of(sources: Sequence[Source], pages: Pages) -> Responder:
+    from jobyard.observability.responder import Responder  # noqa: PLC0415 - as its head says
 
-
-def _exposition_of(sources: Sequence[Source], pages: Pages) -> Exposition:
-    from jobyard.observability.exposition import Exposition  # noqa: PLC0415 - as its head says
-
-    return Exposition(sources, pages)
-
-
-def _answer(
-    exposition_of: Callable[[], Exposition], connection: socket.socket, client: object
-) -> None:
-    try:
-        with connection:
-            exposition_of().answer(connection, client)
-    except OSError:
-        pass  # the client went away
-    except Exception:  # noqa: BLE001 - one scrape that fails must not end the next ones
-        _log.exception("metrics.failed")
+    return Responder(sources, pages)

@@ -1,6 +1,6 @@
-"""Metrics in Prometheus's words, over HTTP.
+"""Metrics in Prometheus's words.
 
-Imported by ``endpoint.py`` when somebody asks for the first time: the client takes 30 ms and
+Imported by ``responder.py`` when somebody asks for the first time: the client takes 30 ms and
 1.3 MB, which a process that nobody scrapes does not spend.
 """
 
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from itertools import accumulate
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from prometheus_client import CollectorRegistry, MetricsHandler, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client import Metric as Family
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -21,68 +20,41 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from jobyard.observability.metrics import Kind
-from jobyard.observability.pages import page_of
 from jobyard.observability.values import Histogram
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Sequence
 
-    from jobyard.observability.pages import Answer, Pages
     from jobyard.observability.values import Source
-
-PATH = "/metrics"
-
-_REQUEST_SECONDS = 5.0
-"""A client that asks slower, or does not read, makes the others wait no longer."""
 
 
 class Exposition:
-    """Answers requests for the metrics of one process, from a registry of its own.
+    """The metrics of one process, from a registry of its own.
 
     What the client says of any process (``process_cpu_seconds_total`` …) is in it.
     """
 
-    def __init__(self, sources: Sequence[Source], pages: Pages) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         registry = CollectorRegistry()
         registry.register(_Sources(sources))
         ProcessCollector(registry=registry)
-        attributes = {"registry": registry, "pages": pages}
-        self._handler = type("_HandlerOfThese", (_Handler,), attributes)
+        self._application = make_wsgi_app(registry)
 
-    def answer(self, connection: socket.socket, client: object) -> None:
-        """Reads one request and answers it.
-
-        Raises:
-            OSError: The client went away.
-        """
-        self._handler(connection, client, None)
-
-
-class _Handler(MetricsHandler):
-    timeout = _REQUEST_SECONDS
-    pages: Pages
-
-    def do_GET(  # type: ignore[explicit-override]  # noqa: N802 - the standard library's name
-        self,  # typing.override comes with Python 3.12
-    ) -> None:
-        path = urlsplit(self.path).path
-        if path == PATH:
-            super().do_GET()
-        elif page := page_of(self.pages, path):
-            self._send(page(path))
-        else:
-            self.send_error(404, explain=f"There is {', '.join((PATH, *self.pages))}.")
-
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def version_string(self) -> str:  # type: ignore[explicit-override]  # as above
-        return "jobyard"
+    def answer(
+        self, query: str, accept: str, accept_encoding: str
+    ) -> tuple[int, Sequence[tuple[str, str]], bytes]:
+        """Status, headers and body for a GET with this query and these headers."""
+        begun: list[tuple[str, Sequence[tuple[str, str]]]] = []
+        asked = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": "/metrics",
+            "QUERY_STRING": query,
+            "HTTP_ACCEPT": accept,
+            "HTTP_ACCEPT_ENCODING": accept_encoding,
+        }
+        body = b"".join(self._application(asked, lambda *start: begun.append(start)))
+        [(status, sent)] = begun
+        return int(status.partition(" ")[0]), sent, body
 
 
 class _Sources(Collector):

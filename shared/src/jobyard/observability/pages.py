@@ -16,7 +16,7 @@ class Answer:
 
 
 Page = Callable[[str], Answer]
-"""Given the path, without its query. Must not block: one request is answered at a time."""
+"""Given the path, without its query. Called in a thread of its own; who asks gives up after 5 s."""
 
 Pages = Mapping[str, Page]
 """By path; each serves what is below its path as well."""
