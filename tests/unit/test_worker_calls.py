@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from jobyard.errors import StoreDataError, StoreUnavailableError
+from jobyard.observability.metrics import JOBS_COMPLETED, SETTLEMENTS_REFUSED
 from jobyard.store.records import Claim, Settled, Succeeded
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.delivery import Delivery
@@ -239,7 +240,8 @@ def test_what_became_of_a_batch_is_counted_when_the_store_has_answered() -> None
     metrics = JobMetrics(())
     settler = Settler(link_of(store), Wake(), metrics)
     settler.add([ended("a"), ended("b")])
-    completed, *_, refused = metrics.sources
+    sources = {source.metric: source for source in metrics.sources}
+    completed, refused = sources[JOBS_COMPLETED], sources[SETTLEMENTS_REFUSED]
 
     with pytest.raises(StoreUnavailableError):
         flush_all(settler)

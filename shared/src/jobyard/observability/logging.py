@@ -16,7 +16,6 @@ from pydantic_core import to_json
 from jobyard.observability.bounded import MAX_LINE_BYTES, SHORT, cut, plain, shortened
 from jobyard.observability.line_stream import LineStream
 from jobyard.observability.log_level import LeveledLogger, set_level
-
 from jobyard.observability.trace_context import current_trace, fields_of
 
 if TYPE_CHECKING:
