@@ -19,6 +19,7 @@ from jobyard_api.admission import Admission
 from jobyard_api.catalogue import Catalogue
 from jobyard_api.events.hub import Hub
 from jobyard_api.events.streams import Streams
+from jobyard_api.health import Health
 from jobyard_api.json_size import Bounds
 from jobyard_api.middleware.envelope import Envelope
 from jobyard_api.middleware.traffic import Traffic
@@ -48,7 +49,9 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with running_yard(settings, access, app.state.drain, traffic) as yard:
             app.state.yard = yard
+            app.state.health.begin(yard, app.state.drain)
             yield
+            app.state.health.end()
 
     app = _Application(
         title="Jobyard",
@@ -61,7 +64,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Jobyard has its own
         lifespan=lifespan,
     )
-    app.state.drain = Drain()
+    app.state.drain, app.state.health = Drain(), Health()
     app.state.bounds = Bounds(
         settings.max_json_depth, settings.max_json_values, settings.max_json_keys
     )

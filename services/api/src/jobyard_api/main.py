@@ -16,6 +16,7 @@ from typing_extensions import override
 from jobyard.connection import connect_async, describe
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
+from jobyard.observability.health import health_pages
 from jobyard.observability.logging import configure_logging, get_logger
 from jobyard.settings import help_of
 from jobyard_api import __version__
@@ -79,11 +80,13 @@ def serve(settings: ApiSettings, listener: socket.socket) -> None:
     configure_logging("api", settings)
     _hush_server()
     traffic = Traffic()
-    server = _Server(create_app(settings, traffic), settings)
+    app = create_app(settings, traffic)
+    server, health = _Server(app, settings), app.state.health
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     host, port = listener.getsockname()[:2]
-    with metrics_served(settings.metrics_host, settings.metrics_port, traffic.sources):
+    pages = health_pages(health.live, health.ready)
+    with metrics_served(settings.metrics_host, settings.metrics_port, traffic.sources, pages):
         _log.info("api.started", url=f"http://{host}:{port}", store=describe(settings.redis_url))
         server.run(sockets=[listener])
     _log.info("api.stopped")

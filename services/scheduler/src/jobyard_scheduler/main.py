@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
+from jobyard.observability.health import health_pages
 from jobyard.observability.logging import configure_logging
 from jobyard.observability.metrics import POOL_DESIRED_WORKERS, SCHEDULER_LAST_TICK
 from jobyard.observability.values import Reading
@@ -20,6 +21,7 @@ from jobyard.settings import help_of
 from jobyard.store import Store
 from jobyard_scheduler.attended import AttendedStore
 from jobyard_scheduler.autoscale import PREFIX, AutoscalePages
+from jobyard_scheduler.health import Health
 from jobyard_scheduler.loops.estimator import Estimator
 from jobyard_scheduler.loops.gauge import Gauge
 from jobyard_scheduler.loops.promoter import Promoter
@@ -64,7 +66,11 @@ def main() -> None:
         Reading(SCHEDULER_LAST_TICK, lambda: _last_ticks(scheduler)),
         Reading(POOL_DESIRED_WORKERS, estimator.desired),
     )
-    pages = {PREFIX: AutoscalePages(estimator).answer}
+    health = Health(scheduler, meters.board, settings.redis_timeout_seconds)
+    pages = {
+        PREFIX: AutoscalePages(estimator).answer,
+        **health_pages(health.live, health.ready),
+    }
     with metrics_served(settings.metrics_host, settings.metrics_port, sources, pages):
         _run(scheduler, stopping)
 

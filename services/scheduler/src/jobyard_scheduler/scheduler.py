@@ -36,6 +36,15 @@ class Scheduler:
             runner.join(max(0.0, deadline - time.monotonic()))
         log.info("scheduler.stopped")
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
+    def last_moves(self) -> dict[str, float]:
+        """When each loop's last tick ended, well or badly (``time.monotonic``)."""
+        return {runner.name: runner.moved_at for runner in self._runners}
+
     def last_ticks(self) -> dict[str, float | None]:
         """When each loop's last good tick ended, in Unix seconds; None before the first."""
         return {runner.name: runner.last_tick_at for runner in self._runners}

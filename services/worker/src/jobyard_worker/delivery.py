@@ -57,6 +57,11 @@ class Delivery:
             return 0.0
         return self.job.wait_seconds + max(0.0, started - self.taken_at)
 
+    def is_overdue(self, moment: float) -> bool:
+        """Whether it runs and should have ended by then (``time.monotonic``)."""
+        timeout_seconds = self.job.timeout_seconds or 0.0
+        return self.is_started and 0 < timeout_seconds < moment - self.taken_at
+
     def cancel(self) -> None:
         """Its job was asked to cancel: the task is told, and a child that goes on is killed.
 

@@ -32,6 +32,10 @@ class Hands:
         self._by_token.update((delivery.job.token, delivery) for delivery in new)
         return new
 
+    def overdue(self, moment: float) -> int:
+        """How many of those that run should have ended by then. For other threads, too."""
+        return sum(delivery.is_overdue(moment) for delivery in list(self._by_token.values()))
+
     def drop(self, deliveries: Iterable[Delivery]) -> None:
         """They ended, or were given back."""
         for delivery in deliveries:

@@ -83,6 +83,8 @@ class Loop:
         self._pace = Pace()
         self._drain: Drain | None = None
         self._is_stop_asked = False
+        self.turned_at = time.monotonic()
+        """When the last turn began."""
         self.busy_clock = BusyClock()
         """Of all slots together."""
         self.finished = 0
@@ -97,6 +99,20 @@ class Loop:
     def has_running_jobs(self) -> bool:
         """Whether slots still run what was given back: the process must not live on."""
         return self._parts.executor.unfinished > 0
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the store knows of this worker, as far as it knows."""
+        return bool(self._worker)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it takes no more jobs."""
+        return self._is_stop_asked
+
+    def overdue_slots(self, seconds: float) -> int:
+        """Jobs that go on ``seconds`` after their timeout: nothing ends a thread."""
+        return self._hands.overdue(time.monotonic() - seconds)
 
     @property
     def busy_slots(self) -> int:
@@ -119,6 +135,7 @@ class Loop:
     # ---------------------------------------------------------------- one turn
 
     def _turn(self) -> None:
+        self.turned_at = time.monotonic()
         self._parts.keeping.beat(self.busy_slots)
         self._collect()
         self._read_mail()

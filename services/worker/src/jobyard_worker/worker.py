@@ -20,6 +20,7 @@ from jobyard.catalogue import record_of
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
+from jobyard.observability.health import health_pages
 from jobyard.observability.logging import configure_logging, get_logger
 from jobyard.registry import discover
 from jobyard.store import Store, calls
@@ -27,6 +28,7 @@ from jobyard.store.front import translate
 from jobyard.store.records import ENGINE
 from jobyard_worker.assembly import assemble
 from jobyard_worker.curfew import Curfew
+from jobyard_worker.health import Health
 from jobyard_worker.identity import new_worker_name
 from jobyard_worker.job_metrics import JobMetrics, sources_of
 from jobyard_worker.keeping import Keeping
@@ -153,7 +155,9 @@ class Worker(BaseWorker):
         )
         loop = Loop(parts, settings, lambda: self._join(settings, registry, store, handlers), shift)
         sources = sources_of(jobs, settings, loop, parts.link)
-        served = metrics_served(settings.metrics_host, settings.metrics_port, sources)
+        health = Health(loop, parts.link, settings)
+        pages = health_pages(health.live, health.ready)
+        served = metrics_served(settings.metrics_host, settings.metrics_port, sources, pages)
         handlers.start(loop.ask_to_stop)
         signals.pass_to(loop.ask_to_stop)
         with Curfew(signals, settings.grace_seconds), served:

@@ -37,6 +37,8 @@ class Runner:
     def __init__(self, loop: Loop, stop: threading.Event) -> None:
         self.last_tick_at: float | None = None
         """When the last tick ended well, in Unix seconds; for health."""
+        self.moved_at = time.monotonic()
+        """When the last tick ended, well or badly."""
         self._loop = loop
         self._stop = stop
         self._failures = 0
@@ -57,7 +59,9 @@ class Runner:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._stop.wait(self._turn())
+            pause_seconds = self._turn()
+            self.moved_at = time.monotonic()
+            self._stop.wait(pause_seconds)
 
     def _turn(self) -> float:
         try:
