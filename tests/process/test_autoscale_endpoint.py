@@ -53,6 +53,7 @@ def test_it_says_what_waits_and_how_many_workers_that_needs(
     samples = scrape(scheduler)
     assert samples.value("jobyard_pool_desired_workers", pool="mail") == 2
     assert samples.value("jobyard_pool_desired_workers", pool="reports") == 1
+    assert samples.value("jobyard_pool_max_workers", pool="reports") == 10
     assert [each["pool"] for each in get(scheduler, "/autoscale").json()["pools"]] == [
         "mail",
         "reports",

@@ -367,6 +367,37 @@ CASES = (
         },
     ),
     Case(
+        name="four are wanted of at most four, and all slots are busy",
+        alert="JobyardPoolAtMaximum",
+        series={
+            'jobyard_pool_desired_workers{namespace="shop", pool="blue"}': "4x60",
+            'jobyard_pool_max_workers{namespace="shop", pool="blue"}': "4x60",
+            'jobyard_pool_busy_slots{namespace="shop", pool="blue"}': "16x20 8x40",
+            'jobyard_pool_slots{namespace="shop", pool="blue"}': "16x60",
+        },
+        quiet=("14m", "22m"),
+        fires={
+            "15m": (
+                Firing(
+                    labels={**_WARNING, "pool": "blue"},
+                    summary="Pool blue is at its maximum and full.",
+                    description="It may have 4 workers, and needs them all or more.",
+                ),
+            )
+        },
+    ),
+    Case(
+        name="three are wanted of at most four",
+        alert="JobyardPoolAtMaximum",
+        series={
+            'jobyard_pool_desired_workers{namespace="shop", pool="blue"}': "3x60",
+            'jobyard_pool_max_workers{namespace="shop", pool="blue"}': "4x60",
+            'jobyard_pool_busy_slots{namespace="shop", pool="blue"}': "12x60",
+            'jobyard_pool_slots{namespace="shop", pool="blue"}': "12x60",
+        },
+        quiet=("15m", "60m"),
+    ),
+    Case(
         name="three are wanted, one is there",
         alert="JobyardPoolTooSmall",
         series={
@@ -379,8 +410,9 @@ CASES = (
             "15m": (
                 Firing(
                     labels={**_WARNING, "pool": "blue"},
-                    summary="Pool blue has fewer workers than it needs.",
-                    description="3 are wanted; the autoscaler is at its maximum, or finds no room.",
+                    summary="Pool blue has fewer workers than it should.",
+                    description="3 are wanted, within its limits; the autoscaler does not bring "
+                    "them.",
                 ),
             )
         },

@@ -115,7 +115,7 @@ _FLOW = Row(
             description="What has not ended: waiting, running, or planned for later.",
             queries=(
                 Query(
-                    f"sum by (state) ({jobs('queued|running|scheduled|retrying|blocked')})",
+                    f"sum by (state) ({jobs('queued|running|scheduled|blocked')})",
                     "{{state}}",
                 ),
             ),

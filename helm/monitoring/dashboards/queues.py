@@ -33,7 +33,7 @@ _TABLE = Row(
             "Paused: 1 where no worker takes from it.",
             kind=Kind.TABLE,
             queries=(
-                *map(_count, ("queued", "running", "scheduled", "retrying", "failed")),
+                *map(_count, ("queued", "running", "scheduled", "failed")),
                 Query(_of("jobyard_queue_oldest_age_seconds"), "oldest", Unit.SECONDS),
                 Query(_of("jobyard_queue_workers"), "workers"),
                 Query(_of("jobyard_queue_paused"), "paused"),
@@ -72,10 +72,11 @@ _WAITING = Row(
         ),
         Panel(
             title="Planned for later",
-            description="Delayed jobs and those that wait for their next attempt.",
+            description="Scheduled: delayed jobs and those that wait for their next attempt. Blocked: "
+            "jobs of plain RQ code that wait for others.",
             queries=(
                 Query(
-                    f"sum by (queue, state) ({jobs('scheduled|retrying|blocked')})",
+                    f"sum by (queue, state) ({jobs('scheduled|blocked')})",
                     "{{queue}} {{state}}",
                 ),
             ),

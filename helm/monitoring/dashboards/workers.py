@@ -24,11 +24,12 @@ _SCALING = Row(
     (
         Panel(
             title="Workers",
-            description="Desired by the scaling formula, and those that hold a lease. Desired "
-            "above running for long: the autoscaler is at its maximum or finds no room.",
+            description="Desired by the scaling formula, within the pool's limits, and those that "
+            "hold a lease. Desired above running for long: the autoscaler finds no room.",
             queries=(
                 Query(_of("jobyard_pool_desired_workers"), "{{pool}} desired"),
                 Query(_RUNNING, "{{pool}} running"),
+                Query(_of("jobyard_pool_max_workers"), "{{pool}} at most"),
             ),
             width=12,
         ),

@@ -40,6 +40,21 @@ PROCESSES = Group(
             "{{ $value | humanizeDuration }} late.",
         ),
         Alert(
+            name="JobyardPoolAtMaximum",
+            expression=(
+                "max by (namespace, pool) (jobyard_pool_desired_workers)\n"
+                ">= on (namespace, pool)\n"
+                "max by (namespace, pool) (jobyard_pool_max_workers)\n"
+                "and on (namespace, pool)\n"
+                "max by (namespace, pool) (jobyard_pool_busy_slots)\n"
+                "/ on (namespace, pool) max by (namespace, pool) (jobyard_pool_slots) > 0.9"
+            ),
+            holds="15m",
+            severity=Severity.WARNING,
+            summary="Pool {{ $labels.pool }} is at its maximum and full.",
+            description="It may have {{ $value }} workers, and needs them all or more.",
+        ),
+        Alert(
             name="JobyardPoolTooSmall",
             expression=(
                 "max by (namespace, pool) (jobyard_pool_desired_workers)\n"
@@ -49,9 +64,9 @@ PROCESSES = Group(
             ),
             holds="15m",
             severity=Severity.WARNING,
-            summary="Pool {{ $labels.pool }} has fewer workers than it needs.",
-            description="{{ $value }} are wanted; the autoscaler is at its maximum, or finds no "
-            "room.",
+            summary="Pool {{ $labels.pool }} has fewer workers than it should.",
+            description="{{ $value }} are wanted, within its limits; the autoscaler does not bring "
+            "them.",
         ),
     ),
 )

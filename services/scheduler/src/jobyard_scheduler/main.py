@@ -15,7 +15,11 @@ from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.health import health_pages
 from jobyard.observability.logging import configure_logging
-from jobyard.observability.metrics import POOL_DESIRED_WORKERS, SCHEDULER_LAST_TICK
+from jobyard.observability.metrics import (
+    POOL_DESIRED_WORKERS,
+    POOL_MAX_WORKERS,
+    SCHEDULER_LAST_TICK,
+)
 from jobyard.observability.values import Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
@@ -65,6 +69,7 @@ def main() -> None:
         *meters.sources(),
         Reading(SCHEDULER_LAST_TICK, lambda: _last_ticks(scheduler)),
         Reading(POOL_DESIRED_WORKERS, estimator.desired),
+        Reading(POOL_MAX_WORKERS, estimator.limits),
     )
     health = Health(scheduler, meters.board, settings.redis_timeout_seconds)
     pages = {

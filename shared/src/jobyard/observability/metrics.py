@@ -246,6 +246,14 @@ POOL_DESIRED_WORKERS = Metric(
     "maximum; [how it is reckoned](scaling.md)",
 )
 
+POOL_MAX_WORKERS = Metric(
+    "jobyard_pool_max_workers",
+    Kind.GAUGE,
+    "Workers that a pool may have at most",
+    ("pool",),
+    details="`max` of `JOBYARD_POOLS`; a pool that needs so many for long is too small",
+)
+
 _LATENESS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 """A promoter that is well is less than 0.25 s late; later is an outage, whose length matters."""
 
@@ -348,6 +356,7 @@ SCHEDULER = (
     SCHEDULER_LAST_TICK,
     SCHEDULER_LATENESS,
     POOL_DESIRED_WORKERS,
+    POOL_MAX_WORKERS,
 )
 ALL = (*EVERY, *API, *WORKER, *LEVELS, *SCHEDULER)
 

@@ -59,3 +59,7 @@ class Estimator:
             for pool in self.pools
             if pool.name in loads
         }
+
+    def limits(self) -> Values:
+        """The workers that each pool may have at most."""
+        return {(pool.name,): pool.max for pool in self.pools}
