@@ -13,7 +13,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests loadtest
+.PHONY: help install up test e2e fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests loadtest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on 
 
 loadtest: $(SYNCED) ## Drive a yard of its own for two minutes, account for every job, report
 	PYTHONPATH=loadtest $(BIN)/python -m loadlab run $(ARGS)
+
+e2e: $(SYNCED) ## Run the tests on a real cluster (KUBECONFIG, or the one beside this repository)
+	PYTHONPATH=tests $(BIN)/python -m e2e $(ARGS)
 
 fuzz: $(SYNCED) ## Send the API what its OpenAPI document allows and what it does not (long)
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)

@@ -1,0 +1,1 @@
+"""The must-hold rows of the chart on a real cluster: ``make e2e``."""

@@ -1,0 +1,78 @@
+"""A client of the API from outside the cluster: through its Ingress or Gateway, by host name."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from support.documented import check_documented
+from support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DOOR = "JOBYARD_TEST_DOOR"
+"""Where the ingress controller listens, as in ``http://127.0.0.1:8080`` (the default)."""
+
+_BATCH = 200
+
+
+class Client:
+    """Speaks to one host name; ``http`` is a plain client of httpx."""
+
+    def __init__(self, host: str, key: str, prefix: str = "") -> None:
+        door = os.environ.get(DOOR, "http://127.0.0.1:8080")
+        headers = {"Host": host, "Authorization": f"Bearer {key}"}
+        hooks: Any = {"response": [] if prefix else [check_documented]}
+        self.http = httpx.Client(
+            base_url=f"{door}{prefix}", headers=headers, timeout=30, event_hooks=hooks
+        )
+
+    def wait_until_ready(self) -> None:
+        """The door needs a moment to learn of a new route."""
+        wait_for(lambda: self.status("/readyz") == 200, 30)
+
+    def status(self, path: str) -> int:
+        """Status of a GET."""
+        try:
+            return self.http.get(path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def wait_for_task(self, name: str) -> None:
+        """Waits until a worker has published a task."""
+        wait_for(lambda: self.status(f"/v1/tasks/{name}") == 200, 60)
+
+    def submit(self, jobs: Iterable[dict[str, Any]]) -> list[str]:
+        """Submits jobs in batches; ids of those that were acknowledged, which is all."""
+        waiting = list(jobs)
+        ids: list[str] = []
+        for start in range(0, len(waiting), _BATCH):
+            body = {"jobs": waiting[start : start + _BATCH]}
+            reply = self.http.post("/v1/jobs/batch", json=body)
+            assert reply.status_code == 207, reply.text
+            results = reply.json()["results"]
+            assert {result["status"] for result in results} == {201}, results[:3]
+            ids.extend(result["job"]["id"] for result in results)
+        return ids
+
+    def queue(self, name: str) -> dict[str, Any]:
+        """One queue as the API shows it."""
+        found: dict[str, Any] = self.http.get(f"/v1/queues/{name}").raise_for_status().json()
+        return found
+
+    def left(self, queue: str) -> int:
+        """Jobs of a queue that have not come to their end."""
+        found = self.queue(queue)
+        return sum(found[state] for state in ("queued", "running", "scheduled"))
+
+    def states(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """State → ids of jobs in it; ``gone`` for those that are not there."""
+        found: dict[str, list[str]] = {}
+        for job_id in ids:
+            reply = self.http.get(f"/v1/jobs/{job_id}")
+            state = reply.json()["state"] if reply.status_code == 200 else "gone"
+            found.setdefault(state, []).append(job_id)
+        return found

@@ -1,0 +1,73 @@
+"""One namespace of a real cluster, through kubectl."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from support.kube_tools import kubectl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KUBECONFIG = "JOBYARD_TEST_KUBECONFIG"
+"""Names the cluster; without it these tests are not collected."""
+
+RESTRICTED = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+
+
+def environment() -> dict[str, str]:
+    """The environment of kubectl and helm."""
+    return {**os.environ, "KUBECONFIG": os.environ[KUBECONFIG]}
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace; methods run kubectl in it and raise ``CalledProcessError`` with its words."""
+
+    name: str
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What ``kubectl …`` prints."""
+        done = subprocess.run(
+            [str(kubectl()), "--namespace", self.name, *arguments],
+            input=stdin, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    def create(self, labels: Mapping[str, str] = RESTRICTED) -> None:
+        """Makes the namespace."""
+        metadata = {"name": self.name, "labels": dict(labels)}
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+
+    def remove(self) -> None:
+        """Deletes the namespace with all that is in it, and waits for that."""
+        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--timeout=180s")
+
+    def apply(self, *objects: Mapping[str, Any]) -> None:
+        """Creates or changes objects."""
+        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "--server-side", "--filename", "-", stdin=json.dumps(items))
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        """One object."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "--output", "json"))
+        return found
+
+    def list(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        """Objects of a kind, those that a label selector chooses."""
+        said = self.kubectl("get", kind, "--selector", selector, "--output", "json")
+        items: list[dict[str, Any]] = json.loads(said)["items"]
+        return items
+
+    def metrics(self, pod: str, port: int) -> str:
+        """``/metrics`` of a pod, through the API server."""
+        path = f"/api/v1/namespaces/{self.name}/pods/{pod}:{port}/proxy/metrics"
+        return self.kubectl("get", "--raw", path)

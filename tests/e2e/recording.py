@@ -1,0 +1,76 @@
+"""The ledger of a namespace: a server of its own that tasks write their runs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from support.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2e.kube import Namespace
+
+URL = "redis://ledger:6379"
+_LABELS = {"app": "ledger"}
+_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+class Recording:
+    """Starts the server and reads what it has."""
+
+    def __init__(self, namespace: Namespace, image: str, folder: Path) -> None:
+        """``folder``: where what was read is kept."""
+        self._namespace, self._image, self._folder = namespace, image, folder
+
+    def start(self) -> None:
+        """Returns when it is ready."""
+        self._namespace.apply(self._pod(), _SERVICE)
+        self._namespace.kubectl("wait", "--for=condition=Ready", "pod/ledger", "--timeout=60s")
+
+    def read(self) -> Ledger:
+        """All that is on record by now."""
+        lines = self._namespace.kubectl(
+            "exec", "ledger", "--", "valkey-cli", "--raw", "lrange", "ledger", "0", "-1"
+        )
+        ledger = Ledger(self._folder / "ledger")
+        ledger.path.write_text(lines)
+        return ledger
+
+    def clear(self) -> None:
+        """Forgets all runs."""
+        self._namespace.kubectl("exec", "ledger", "--", "valkey-cli", "flushall")
+
+    def _pod(self) -> dict[str, object]:
+        container = {
+            "name": "valkey",
+            "image": self._image,
+            "imagePullPolicy": "IfNotPresent",
+            "command": ["valkey-server", "--save", "", "--protected-mode", "no"],
+            "readinessProbe": {"exec": {"command": ["valkey-cli", "ping"]}, "periodSeconds": 1},
+            "securityContext": _SECURITY,
+        }
+        spec = {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 10001,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+        }
+        metadata = {"name": "ledger", "labels": _LABELS}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+_SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "ledger"},
+    "spec": {"selector": _LABELS, "ports": [{"port": 6379}]},
+}
