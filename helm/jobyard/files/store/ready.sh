@@ -1,6 +1,6 @@
 #!/bin/sh
-# Ready when the store answers; while it loads its data it does not.
+# ready.sh RUN: Ready when the store answers; while it loads its data it does not.
 set -eu
-VALKEYCLI_AUTH="$(cat /run/valkey/local-password)"
-export VALKEYCLI_AUTH
+REDISCLI_AUTH="$(cat "$1/local-password")"
+export REDISCLI_AUTH
 [ "$(valkey-cli -t 2 --user local ping)" = PONG ]

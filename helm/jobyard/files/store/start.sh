@@ -21,11 +21,11 @@ write_users() {
 fingerprint() { cat "$secret"/*-password | sha256sum; }
 
 reload_when_changed() {
-    while sleep 5; do
+    while sleep "${RELOAD_SECONDS:-5}"; do
         now="$(fingerprint)"
         [ "$now" = "$loaded" ] && continue
         write_users
-        VALKEYCLI_AUTH="$local_password" valkey-cli --user local ACL LOAD && loaded="$now" || true
+        REDISCLI_AUTH="$local_password" valkey-cli --user local ACL LOAD && loaded="$now" || true
     done
 }
 

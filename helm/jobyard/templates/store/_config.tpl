@@ -1,7 +1,6 @@
 {{/* Files of the bundled store, as YAML. */}}
 {{- define "jobyard.storeConfig" -}}
 valkey.conf: |
-  dir /data
   appendonly yes
   appendfsync {{ .Values.store.bundled.fsync }}
   maxmemory {{ .Values.store.bundled.maxMemory }}
