@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from loadlab import findings, verdict
 from loadlab.accounting import Books
 from loadlab.api import Api
@@ -25,8 +27,6 @@ from loadlab.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import psutil
 
     from loadlab.scenario import Scenario
 
@@ -53,6 +53,7 @@ class Experiment:
         self.directory = directory
         self._processes = processes
         self._say = say
+        self._locust: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         (directory / SCENARIO).write_text(scenario.model_dump_json(indent=2))
 
@@ -81,7 +82,7 @@ class Experiment:
         stack: ExitStack,
     ) -> dict[str, Any]:
         follower = Follower(Api(url), self.directory)
-        sampler = Sampler(Api(url), find, self.directory)
+        sampler = Sampler(Api(url), lambda: {**find(), "locust": self._drivers()}, self.directory)
         blows = [Blow.parse(text) for text in self.scenario.chaos]
         chaos = Chaos(blows, find, self.directory)
         for watcher in (follower, sampler, chaos):
@@ -96,7 +97,7 @@ class Experiment:
     def _run_locust(self, url: str, chaos: Chaos, progress: Progress) -> None:
         self._say(f"{self.scenario.name}: {self.scenario.seconds:g} s against {url}")
         with (self.directory / LOCUST_LOG).open("ab") as log:
-            process = subprocess.Popen(
+            self._locust = process = subprocess.Popen(
                 self._locust_command(url), env=self._environment(), stdout=log, stderr=log
             )
         try:
@@ -120,6 +121,16 @@ class Experiment:
                 says_at = time.monotonic() + _PROGRESS_SECONDS
                 self._say(progress.line())
             time.sleep(_POLL_SECONDS)
+
+    def _drivers(self) -> list[psutil.Process]:
+        """Locust's processes: all make load, but the first of several."""
+        if self._locust is None:
+            return []
+        try:
+            first = psutil.Process(self._locust.pid)
+            return first.children() or [first]
+        except psutil.Error:
+            return []
 
     def _began(self) -> float:
         return float((self.directory / BEGUN).read_text())

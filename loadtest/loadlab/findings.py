@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from loadlab import recorder
 from loadlab.files import ACCOUNT, BEGUN, MARKS, REQUESTS, SAMPLES, SCENARIO
+from loadlab.histogram import Histogram
 from loadlab.recorder import Cell
 from loadlab.scenario import Scenario
 from loadlab.shapes import asked
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from loadlab.histogram import Histogram
 
 DELAYED_SECONDS = 0.1
 END_TO_END = "JOB end-to-end"
@@ -59,12 +58,16 @@ def _load(scenario: Scenario, cells: dict[str, dict[int, Cell]]) -> dict[str, An
         cell for name, each in cells.items() if name not in _LATER for cell in each.values()
     ]
     sent = sum(cell.sent for cell in arrivals)
+    lateness = Histogram()
+    for cell in arrivals:
+        lateness.merge(cell.lateness.counts)
     wanted = asked(scenario.shape, scenario.seconds)
     return {
         "asked": wanted,
         "sent": sent,
         "answered": sum(cell.answered for cell in arrivals),
         "achieved_share": sent / wanted if wanted else 1.0,
+        "lateness": quantiles(lateness),
         "failed": sum(sum(cell.problems.values()) for cell in arrivals),
     }
 

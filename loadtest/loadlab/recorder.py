@@ -19,13 +19,15 @@ MICROSECONDS = 1_000_000
 class Cell:
     """One series in one second, by when the requests were due (not when they were sent).
 
-    ``latency`` counts from when a request was due, ``service`` from when it was sent.
+    ``latency`` counts from when a request was due, ``service`` from when it was sent, and
+    ``lateness`` is what lies between: the driver's own delay.
     """
 
     sent: int = 0
     answered: int = 0
     latency: Histogram = field(default_factory=Histogram)
     service: Histogram = field(default_factory=Histogram)
+    lateness: Histogram = field(default_factory=Histogram)
     problems: dict[str, int] = field(default_factory=dict)
 
     def merge(self, other: Cell) -> None:
@@ -34,6 +36,7 @@ class Cell:
         self.answered += other.answered
         self.latency.merge(other.latency.counts)
         self.service.merge(other.service.counts)
+        self.lateness.merge(other.lateness.counts)
         for problem, count in other.problems.items():
             self.problems[problem] = self.problems.get(problem, 0) + count
 
@@ -44,17 +47,19 @@ class Cell:
             "answered": self.answered,
             "latency": self.latency.counts,
             "service": self.service.counts,
+            "lateness": self.lateness.counts,
             "problems": self.problems,
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Cell:
         """A cell from ``as_json``, before or after its way through JSON."""
-        latency, service = (
+        latency, service, lateness = (
             Histogram({int(bucket): count for bucket, count in values[name].items()})
-            for name in ("latency", "service")
+            for name in ("latency", "service", "lateness")
         )
-        return cls(values["sent"], values["answered"], latency, service, dict(values["problems"]))
+        problems = dict(values["problems"])
+        return cls(values["sent"], values["answered"], latency, service, lateness, problems)
 
 
 class Recorder:
@@ -63,12 +68,14 @@ class Recorder:
     def __init__(self) -> None:
         self._cells: dict[tuple[int, str], Cell] = {}
 
-    def sent(self, series: str, due: float) -> None:
-        """A request that was due at ``due`` (Unix seconds) has left."""
-        self._cell(series, due).sent += 1
+    def sent(self, series: str, due: float, sent: float) -> None:
+        """A request has left that was due at ``due`` (Unix seconds, as all times here)."""
+        cell = self._cell(series, due)
+        cell.sent += 1
+        cell.lateness.add(round((sent - due) * MICROSECONDS))
 
     def answered(self, series: str, due: float, sent: float, ended: float) -> None:
-        """Its answer came. Times are Unix seconds."""
+        """Its answer came."""
         cell = self._cell(series, due)
         cell.answered += 1
         cell.latency.add(round((ended - due) * MICROSECONDS))

@@ -90,7 +90,7 @@ class Driver:
     @contextlib.contextmanager
     def _measured(self, series: str, due: float) -> Iterator[None]:
         sent = time.time()
-        self.recorder.sent(series, due)
+        self.recorder.sent(series, due, sent)
         try:
             yield
         except (RefusedError, NoAnswerError) as error:

@@ -82,7 +82,7 @@ class Follower(Submitter):
         if job_id is None:
             return
         sent = time.time()
-        self.driver.recorder.sent(_END_TO_END, due)
+        self.driver.recorder.sent(_END_TO_END, due, sent)
         outcome = self._outcome(job_id, due)
         if outcome == "succeeded":
             self.driver.ended(_END_TO_END, due, sent)

@@ -42,7 +42,7 @@ function niceSteps(highest, count) {
 
 function linearScale(highest, from, to, count) {
   const steps = niceSteps(highest || 1, count);
-  const end = Math.max(highest || 1, steps[steps.length - 1]);
+  const end = highest || 1;
   return { at: (value) => from + ((to - from) * value) / end, ticks: steps };
 }
 
@@ -73,7 +73,8 @@ function ninesScale(lines) {
 const formatNines = (share) => `${+((1 - share) * 100).toFixed(5)} %`;
 
 function chartOf(chart) {
-  const lines = chart.lines.filter((line) => line.points.length);
+  const isInside = ([x]) => chart.nines || x >= 0;
+  const lines = chart.lines.map((line) => ({ ...line, points: line.points.filter(isInside) })).filter((line) => line.points.length);
   const box = element("div", { class: "chart" }, element("h3", {}, chart.title));
   if (chart.note) box.append(element("div", { class: "note" }, chart.note));
   if (!lines.length) {
@@ -82,12 +83,12 @@ function chartOf(chart) {
   }
   const format = chart.format || short;
   const x = chart.nines ? ninesScale(lines)
-    : linearScale(Math.max(...lines.map((line) => line.points[line.points.length - 1][0])), LEFT, WIDTH - RIGHT, 6);
+    : linearScale(chart.seconds, LEFT, WIDTH - RIGHT, 6);
   const y = verticalScale(chart, lines.flatMap((line) => line.points.map((point) => point[1])).filter((value) => value !== null));
   const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": chart.title });
   drawGrid(svg, x, y, format, chart.nines ? formatNines : (value) => `${short(value)} s`);
   if (!chart.nines) (chart.marks || []).forEach((mark) => drawMark(svg, x, mark));
-  lines.forEach((line) => svg.append(pathOf(line, x, y)));
+  [...lines].reverse().forEach((line) => svg.append(pathOf(line, x, y)));
   box.append(legendOf(lines), svg, tipOf(svg, lines, x, chart.nines, format));
   return box;
 }

@@ -51,7 +51,8 @@ function problemLines() {
 }
 
 function charts() {
-  const time = { marks: marks() };
+  const seconds = Math.max(...RUNS.map((run) => Math.max(run.scenario.seconds, ...run.samples.map((sample) => sample.second))));
+  const time = { marks: marks(), seconds };
   const latency = { ...time, log: true, format: milliseconds };
   return [
     { ...time, title: "Arrivals and ends", note: "a second", lines: lines([
@@ -88,6 +89,7 @@ function figures() {
     ["submit p99", (run) => milliseconds(run.series[SUBMIT]?.latency.p99)],
     ["end to end p50", (run) => milliseconds(run.account.once.p50)],
     ["end to end p99", (run) => milliseconds(run.account.once.p99)],
+    ["driver late by p99", (run) => milliseconds(run.load.lateness.p99)],
     ["requests failed", (run) => run.load.failed],
   ];
   return element("div", { class: "figures" }, ...entries.map(([name, value, isBad]) => {
