@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from jobyard.follow_ups import FollowUps
 from jobyard_worker.claimer import Claimer
@@ -22,6 +23,9 @@ from jobyard_worker.stocktaker import Stocktaker
 from jobyard_worker.turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobyard.observability.tracer import Tracer
     from jobyard.registry import Registry
     from jobyard.store import Store
     from jobyard_worker.executors import Executor
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from jobyard_worker.keeping import Keeping
     from jobyard_worker.rqjobs.rider import Rider
     from jobyard_worker.settings import WorkerSettings
+    from jobyard_worker.traces import Traces
     from jobyard_worker.wake import Wake
 
 
@@ -42,12 +47,13 @@ def assemble(  # noqa: PLR0917 - the parts
     metrics: JobMetrics,
     *,
     peeks: bool = False,
+    traces: Traces | None = None,
 ) -> Parts:
     """The parts of a worker, its threads started; ``peeks``: it hears plain RQ code at once."""
     link = Link(store)
     progress = Progress(link, wake)
-    nursery = Nursery(kill_seconds=settings.kill_seconds, report=progress.report)
-    execution = Execution(
+    nursery = _nursery_of(settings, progress, traces)
+    execution = _execution_with(traces)(
         registry,
         Isolated(nursery),
         crash_budget=settings.crash_budget,
@@ -66,12 +72,41 @@ def assemble(  # noqa: PLR0917 - the parts
         link=link,
         claimer=Claimer(link, turns, ears),
         executor=executor,
-        settler=Settler(link, wake, metrics, settings.large_bytes, OutcomeLog(registry.by_name)),
+        settler=Settler(
+            link,
+            wake,
+            metrics,
+            settings.large_bytes,
+            OutcomeLog(registry.by_name),
+            traces=traces,
+        ),
         releaser=Releaser(link),
         progress=progress,
         keeping=keeping,
         stocktaker=Stocktaker(link, every_seconds=settings.lease_seconds),
     )
+
+
+def traces_of(tracer: Tracer | None) -> Traces | None:
+    """The spans of a worker's jobs; None where no traces are recorded."""
+    if tracer is None:
+        return None
+    from jobyard_worker.traces import Traces  # noqa: PLC0415 - with OpenTelemetry, for those alone
+
+    return Traces(tracer)
+
+
+def _execution_with(traces: Traces | None) -> Callable[..., Execution]:
+    if traces is None:
+        return Execution
+    from jobyard_worker.traces import TracedExecution  # noqa: PLC0415 - as above
+
+    return partial(TracedExecution, traces)
+
+
+def _nursery_of(settings: WorkerSettings, progress: Progress, traces: Traces | None) -> Nursery:
+    told: dict[str, Any] = {"begin": traces.begin, "relay": traces.relay} if traces else {}
+    return Nursery(kill_seconds=settings.kill_seconds, report=progress.report, **told)
 
 
 def executor_of(

@@ -21,6 +21,7 @@ from jobyard.context import Context
 from jobyard.errors import JobyardError, UnreadableJobError
 from jobyard.follow_ups import FollowUps
 from jobyard.observability.logging import LogFields, configure_logging
+from jobyard.observability.tracing import start_child_tracing
 from jobyard.registry import discover
 from jobyard.store.data import decode_data
 from jobyard_worker.execution import call, journal_of, result_json
@@ -33,6 +34,7 @@ from jobyard_worker.settings import TaskSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobyard.observability.child_tracer import ChildTracer
     from jobyard.registry import Registry
 
 _DIE_WITH_PARENT = 1
@@ -72,6 +74,7 @@ class Child:
         self._sending = threading.Lock()  # a task may report progress from threads of its own
         self._pid = os.getpid()
         self._tasks: _Tasks | JobyardError | None = None
+        self._tracer: ChildTracer | None = None
 
     def work(self) -> None:
         """Never returns; the process is killed, or ends with its inbox."""
@@ -89,6 +92,7 @@ class Child:
         try:
             settings = TaskSettings.load()
             configure_logging("worker", settings)
+            self._tracer = start_child_tracing()
             registry = discover(settings.task_modules)
             self._tasks = _Tasks(registry, FollowUps(registry, settings), settings.max_result_bytes)
         except JobyardError as error:
@@ -97,12 +101,21 @@ class Child:
     def _answer(self, order: dict[str, Any]) -> dict[str, Any]:
         """The last word on an order: result and journal, or the error and what it means."""
         started = time.monotonic()
-        with LogFields(**order["log"]):
+        with self._inside(order), LogFields(**order["log"]):
             try:
                 answer = self._run(order)
             except BaseException as error:  # noqa: BLE001 - the job boundary: SystemExit is a failure too
                 answer = message_of(error)
-        return {"token": order["token"], "started": started, "ended": time.monotonic(), **answer}
+        ended = time.monotonic()
+        if self._tracer is not None and (spans := self._tracer.take()):
+            answer["spans"] = spans
+        return {"token": order["token"], "started": started, "ended": ended, **answer}
+
+    def _inside(self, order: dict[str, Any]) -> contextlib.AbstractContextManager[object]:
+        """The worker's span of this run."""
+        if self._tracer is None:
+            return _NOWHERE
+        return self._tracer.inside(order["trace"]) or _NOWHERE
 
     def _run(self, order: dict[str, Any]) -> dict[str, Any]:
         cancelled = threading.Event()
@@ -164,6 +177,9 @@ class Child:
         """A task that forks and returns twice: the copy has nothing to say."""
         if os.getpid() != self._pid:
             os._exit(0)
+
+
+_NOWHERE = contextlib.nullcontext()
 
 
 def _encoded(message: dict[str, Any]) -> bytes:

@@ -11,6 +11,8 @@ from jobyard_worker.stop import Stop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobyard.observability.trace_context import TraceContext
+    from jobyard.observability.tracer import OpenSpan
     from jobyard.store.records import Claimed
 
 
@@ -19,7 +21,7 @@ class Delivery:
 
     __slots__ = (
         "_cancelled", "after", "is_canceled", "is_late", "is_orphaned", "is_reported",
-        "is_started", "job", "progress", "stop", "taken_at", "task",
+        "is_started", "job", "progress", "span", "stop", "taken_at", "task",
     )  # fmt: skip
 
     def __init__(self, job: Claimed) -> None:
@@ -42,6 +44,8 @@ class Delivery:
         """Whether it waits to be told to who follows the job."""
         self.stop: Callable[[Stop], object] | None = None
         """Tells whoever runs it to end it; None while nobody does who could."""
+        self.span: OpenSpan | None = None
+        """Where traces are recorded, the one of this run, once it has begun."""
         self.after: Callable[[], None] | None = None
         """What to do once its settlement is stored."""
         self._cancelled: threading.Event | None = None
@@ -61,6 +65,18 @@ class Delivery:
         """Whether it runs and should have ended by then (``time.monotonic``)."""
         timeout_seconds = self.job.timeout_seconds or 0.0
         return self.is_started and 0 < timeout_seconds < moment - self.taken_at
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The span of this run as logs and others name it."""
+        return None if self.span is None else self.span.context
+
+    def lose(self) -> None:
+        """The lease over it is lost, or given up."""
+        self.is_orphaned = True
+        if self.span is not None:
+            self.span.fail("abandoned")
+            self.span.end()
 
     def cancel(self) -> None:
         """Its job was asked to cancel: the task is told, and a child that goes on is killed.

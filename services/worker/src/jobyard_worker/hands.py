@@ -53,5 +53,5 @@ class Hands:
         deliveries = list(self._by_token.values())
         self._by_token.clear()
         for delivery in deliveries:
-            delivery.is_orphaned = True
+            delivery.lose()
         return deliveries

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.job_metrics import JobMetrics
     from jobyard_worker.link import Link
+    from jobyard_worker.traces import Traces
     from jobyard_worker.wake import Wake
 
     Ended = tuple[Delivery, Settlement]
@@ -67,8 +68,10 @@ class Settler:
         metrics: JobMetrics,
         large_bytes: int = LARGE_BYTES,
         log: OutcomeLog = _NAMELESS,
+        *,
+        traces: Traces | None = None,
     ) -> None:
-        """``wake`` is told when a batch is back, ``metrics`` and ``log`` what came of it.
+        """``wake`` is told when a batch is back, ``metrics``, ``log`` and ``traces`` what came of it.
 
         What is longer than ``large_bytes`` is kept apart from its job's hash.
         """
@@ -77,6 +80,7 @@ class Settler:
         self._wake = wake
         self._metrics = metrics
         self._log = log
+        self._traces = traces
         self._waiting: deque[Ended] = deque()
         self._refused: deque[tuple[float, Ended]] = deque()
         self._under_way: deque[_Batch] = deque()
@@ -179,6 +183,8 @@ class Settler:
             with self._reporting, lines_together():
                 self._metrics.note(batch, replies)
                 self._log.note(batch, replies)
+            if self._traces is not None:
+                self._traces.note(worker, batch, replies)
             _tell(batch, replies)
 
     def _call(self, worker: str, settlements: Sequence[Settlement]) -> Call[list[Settled]]:

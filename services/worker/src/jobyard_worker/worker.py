@@ -22,11 +22,12 @@ from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.health import health_pages
 from jobyard.observability.logging import configure_logging, get_logger
+from jobyard.observability.tracing import start_tracing
 from jobyard.registry import discover
 from jobyard.store import Store, calls
 from jobyard.store.front import translate
 from jobyard.store.records import ENGINE
-from jobyard_worker.assembly import assemble
+from jobyard_worker.assembly import assemble, traces_of
 from jobyard_worker.curfew import Curfew
 from jobyard_worker.health import Health
 from jobyard_worker.identity import new_worker_name
@@ -148,10 +149,20 @@ class Worker(BaseWorker):
         settings = settings.with_queues_of(registry)
         self._set_queues(settings.queues)
         store = Store(connect(settings), settings.keys)
-        handlers = Handlers(settings, terms)
+        tracer = start_tracing("worker")
+        traces = traces_of(tracer)
+        handlers = Handlers(settings, terms, traces)
         jobs = JobMetrics(registry.by_name)
         parts = assemble(
-            settings, registry, store, keeping, wake, handlers.rider, jobs, peeks=terms.is_of_rq
+            settings,
+            registry,
+            store,
+            keeping,
+            wake,
+            handlers.rider,
+            jobs,
+            peeks=terms.is_of_rq,
+            traces=traces,
         )
         loop = Loop(parts, settings, lambda: self._join(settings, registry, store, handlers), shift)
         sources = sources_of(jobs, settings, loop, parts.link)
@@ -165,6 +176,8 @@ class Worker(BaseWorker):
         signals.ignore()
         if not loop.has_running_jobs:
             handlers.stop()
+        if tracer is not None:
+            tracer.close()
         _log.info("worker.stopped", worker=self.name, finished=loop.finished)
         if loop.has_running_jobs:
             _leave_at_once()

@@ -129,7 +129,7 @@ class ChildProcess:
         self._void += sum(tickets) + len(tickets)
         back = [self.in_hand.pop() for _ in tickets][::-1]
         for delivery in back:
-            delivery.is_started, delivery.stop = False, None
+            delivery.is_started, delivery.stop, delivery.span = False, None, None
         return back
 
     def answered(self, now: float) -> Delivery:

@@ -25,7 +25,7 @@ from jobyard_worker.outcome import Ending, Verdict, ending_of
 from jobyard_worker.stop import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from jobyard.store.records import Succeeded
     from jobyard_worker.delivery import Delivery
@@ -47,12 +47,28 @@ _STUCK_SECONDS = 0.02
 class Nursery:
     """Every method but ``isolate``, ``stop`` and ``nudge`` is called with ``lock`` held."""
 
-    def __init__(self, *, kill_seconds: float, report: Callable[[Delivery], None]) -> None:
-        """``kill_seconds`` from asking to killing; ``report`` is told of new progress."""
+    def __init__(
+        self,
+        *,
+        kill_seconds: float,
+        report: Callable[[Delivery], None],
+        begin: Callable[[Delivery], object] = id,
+        relay: Callable[[Sequence[Any]], object] = id,
+    ) -> None:
+        """What a child does is told to others.
+
+        Args:
+            kill_seconds: From asking a child to end to killing it.
+            report: Told of new progress.
+            begin: Told of each delivery that is handed over, before it is.
+            relay: Takes the spans that tasks have made.
+        """
         self.lock = threading.Lock()
         self.children: list[ChildProcess] = []
         self._kill_seconds = kill_seconds
         self._report = report
+        self._begin = begin
+        self._relay = relay
         self._newcomers: deque[tuple[Delivery, Ended]] = deque()
         self._raise_at = 0.0
         self._feed: Callable[[], float] = lambda: math.inf
@@ -127,6 +143,7 @@ class Nursery:
     def hand(self, child: ChildProcess, deliveries: list[Delivery]) -> None:
         """Hands deliveries to a child that is ready."""
         for delivery in deliveries:
+            self._begin(delivery)
             delivery.stop = partial(self.stop, child, delivery)
         child.hand(deliveries, time.monotonic())
         for delivery in deliveries:
@@ -179,6 +196,8 @@ class Nursery:
 
     def _hear(self, child: ChildProcess) -> None:
         for message in child.listen():
+            if "spans" in message:
+                self._relay(message["spans"])
             if "progress" in message:
                 self._note_progress(child, message)
             elif "ready" in message:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def order_of(delivery: Delivery) -> bytes:
     """One line. The record's data goes as it is: what reads it may die of it, so the child does."""
     job = delivery.job
+    trace = delivery.trace
     order = {
         "id": job.id,
         "token": job.token,
@@ -31,6 +32,7 @@ def order_of(delivery: Delivery) -> bytes:
         "timeout_seconds": limit_of(job.timeout_seconds),
         "retry": job.retry.decode(errors="replace"),
         "fault": job.fault,
+        "trace": trace.traceparent if trace else "",
         "data": b64encode(job.data).decode(),
         "log": fields_of(delivery),
     }

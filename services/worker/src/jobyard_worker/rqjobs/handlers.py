@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from jobyard_worker.rqjobs.terms import Terms
     from jobyard_worker.settings import WorkerSettings
+    from jobyard_worker.traces import Traces
 
 _COURIER_SECONDS = 10.0
 """For webhooks on their way, RQ's default timeout of one."""
@@ -30,7 +31,9 @@ _OF_HORSES = {*CONNECTION, "key_prefix", "log_level", "log_format"}
 class Handlers:
     """``terms.is_of_rq`` says whether RQ's command line started the worker: it does more then."""
 
-    def __init__(self, settings: WorkerSettings, terms: Terms) -> None:
+    def __init__(
+        self, settings: WorkerSettings, terms: Terms, traces: Traces | None = None
+    ) -> None:
         self._terms = terms
         shared = settings.model_dump(include=_OF_HORSES)
         self._stable = Stable(shared, kill_seconds=settings.kill_seconds)
@@ -39,7 +42,13 @@ class Handlers:
         self._upkeep = Upkeep(
             self._store, lease_seconds=settings.lease_seconds, promotes=terms.promotes
         )
-        self.rider = Rider(self._stable, self._courier, terms, crash_budget=settings.crash_budget)
+        self.rider = Rider(
+            self._stable,
+            self._courier,
+            terms,
+            crash_budget=settings.crash_budget,
+            relay=traces.relay if traces else id,
+        )
         self._commands = Commands(self._store, self.rider)
 
     def start(self, ask_to_stop: Callable[[], None]) -> None:

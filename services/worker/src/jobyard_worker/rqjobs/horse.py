@@ -28,6 +28,7 @@ from rq.utils import import_attribute, now, utcformat, utcparse
 from jobyard.connection import connect
 from jobyard.errors import FunctionNotAllowedError, ResultTooLargeError, UnreadableJobError
 from jobyard.observability.logging import LogFields, configure_logging, get_logger
+from jobyard.observability.tracing import start_child_tracing
 from jobyard.settings import Settings
 from jobyard.store.data import PICKLE_REFUSED, is_pickled
 from jobyard_worker.outcome import describe
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import redis
+
+    from jobyard.observability.child_tracer import ChildTracer
 
     Say = Callable[[dict[str, Any]], None]
     Raised = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -57,6 +60,7 @@ class Yoke:
 
     client: redis.Redis
     """Not connected yet: a socket must not be shared."""
+    tracer: ChildTracer | None = None
 
     @classmethod
     def make(cls, settings: dict[str, Any], path: list[str]) -> Self:
@@ -65,7 +69,7 @@ class Yoke:
         loaded = Settings.load(**settings)
         configure_logging("worker", loaded)
         utcparse(utcformat(now()))  # imports what the first parsing of a time imports
-        return cls(connect(loaded))
+        return cls(connect(loaded), start_child_tracing())
 
 
 def run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
@@ -85,7 +89,16 @@ def _run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
             return {"kind": "called"}
     except BaseException as error:  # noqa: BLE001 - the job boundary
         return {"kind": "failed", "error": _error_of(error)}
-    return ride.run()
+    return ride.run() if yoke.tracer is None else _traced(ride, order, yoke.tracer, say)
+
+
+def _traced(ride: _Ride, order: dict[str, Any], tracer: ChildTracer, say: Say) -> dict[str, Any]:
+    """Runs the job inside the worker's span; what its function records is said before the end."""
+    with tracer.inside(order["trace"]) or contextlib.nullcontext():
+        last = ride.run()
+    if spans := tracer.take():
+        say({"spans": spans})
+    return last
 
 
 def _job_of(order: dict[str, Any], client: redis.Redis, terms: Terms) -> tuple[Job, int]:

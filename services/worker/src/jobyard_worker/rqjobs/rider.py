@@ -19,7 +19,7 @@ from jobyard_worker.rqjobs.functions import Functions
 from jobyard_worker.rqjobs.horses import StableLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from jobyard.store.records import Claimed, RQEnded
     from jobyard_worker.delivery import Delivery
@@ -34,13 +34,21 @@ class Rider:
     """Used by the slots of every executor; commands of RQ's clients come from another thread."""
 
     def __init__(
-        self, stable: Stable, courier: Courier, terms: Terms, *, crash_budget: int
+        self,
+        stable: Stable,
+        courier: Courier,
+        terms: Terms,
+        *,
+        crash_budget: int,
+        relay: Callable[[Sequence[Any]], object] = id,
     ) -> None:
+        """``relay`` takes the spans that functions have made."""
         self._stable = stable
         self._courier = courier
         self._terms = terms
         self._functions = Functions(terms.functions)
         self._crash_budget = crash_budget
+        self._relay = relay
         self._riding: dict[str, Horse] = {}
         self._lock = threading.Lock()
 
@@ -110,8 +118,9 @@ class Rider:
         delivery.task = journey.about.get("payload", {}).get("func_name") or delivery.task
         journey.reason, journey.death = horse.reason, horse.how_it_died()
 
-    @staticmethod
-    def _note(message: dict[str, Any], horse: Horse, journey: Journey) -> None:
+    def _note(self, message: dict[str, Any], horse: Horse, journey: Journey) -> None:
+        if "spans" in message:
+            self._relay(message["spans"])
         if "limit_seconds" in message:
             horse.limit(message["limit_seconds"])
         journey.about = message.get("about", journey.about)
@@ -148,12 +157,13 @@ class Rider:
             _log.warning("stopped_callback.failed", job_id=delivery.job.id, said=last.get("error"))
 
     def _order(self, delivery: Delivery, errand: str) -> bytes:
-        job = delivery.job
+        job, trace = delivery.job, delivery.trace
         order = {
             "errand": errand,
             "id": job.id,
             "token": job.token,
             "queue": job.queue,
+            "trace": trace.traceparent if trace else "",
             "terms": self._terms.as_dict(),
             "log": fields_of(delivery),
         }
