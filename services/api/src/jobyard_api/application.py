@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -29,16 +30,21 @@ from jobyard_api.serving.drain import Drain
 from jobyard_api.yard import Yard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import ASGIApp
 
+    from jobyard.observability.tracer import Tracer
     from jobyard.store.records import TaskRecord
     from jobyard_api.settings import ApiSettings
 
 
-def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI:
-    """The application; it opens nothing before its lifespan begins. ``traffic`` counts.
+def create_app(
+    settings: ApiSettings, traffic: Traffic | None = None, tracer: Tracer | None = None
+) -> FastAPI:
+    """The application; it opens nothing before its lifespan begins.
+
+    ``traffic`` counts, ``tracer`` records; without it there are no traces.
 
     Raises:
         ConfigurationError: The settings bring a key that cannot be used.
@@ -47,7 +53,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_yard(settings, access, app.state.drain, traffic) as yard:
+        async with running_yard(settings, access, app.state.drain, traffic, tracer) as yard:
             app.state.yard = yard
             app.state.health.begin(yard, app.state.drain)
             yield
@@ -71,7 +77,7 @@ def create_app(settings: ApiSettings, traffic: Traffic | None = None) -> FastAPI
     app.state.access = access
     app.state.path_prefix = settings.path_prefix
     app.state.traffic = traffic
-    middleware.install(app, settings, access, traffic)
+    middleware.install(app, settings, access, traffic, tracer)
     problems.install(app)
     routes.install(app)
     app.openapi = document(app, lambda: built_in_tasks(settings))  # type: ignore[method-assign]  # the framework's documented way
@@ -93,7 +99,11 @@ class _Application(FastAPI):
 
 @contextlib.asynccontextmanager
 async def running_yard(
-    settings: ApiSettings, access: Access, drain: Drain, traffic: Traffic
+    settings: ApiSettings,
+    access: Access,
+    drain: Drain,
+    traffic: Traffic,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Yard]:
     """The core over an open store, with the catalogue kept fresh; closes both.
 
@@ -116,7 +126,7 @@ async def running_yard(
     admission.waiting_limit_of = access.keyring.waiting_limit_of
     try:
         async with access.running(store):
-            yield Yard(
+            yield yard_with(tracer)(
                 store,
                 catalogue,
                 admission,
@@ -131,6 +141,15 @@ async def running_yard(
             task.cancel()
         await asyncio.gather(refresher, ending, return_exceptions=True)
         await store.close()
+
+
+def yard_with(tracer: Tracer | None) -> Callable[..., Yard]:
+    """The core, or one that records what it does."""
+    if tracer is None:
+        return Yard
+    from jobyard_api.traced_yard import TracedYard  # noqa: PLC0415 - where traces are asked for
+
+    return partial(TracedYard, tracer)
 
 
 async def _end_after(drain: Drain, hub: Hub) -> None:

@@ -54,7 +54,9 @@ async def submit_batch(
     parts = _parts(yard, request.jobs, owner, idempotency_key)
     store = _store_together if request.all_or_nothing else _store_each
     gate = asyncio.Semaphore(READS)
-    outcomes = [_outcome(yard, gate, *pair) for pair in await store(yard, parts)]
+    with yard.batch(len(request.jobs)):
+        pairs = await store(yard, parts)
+    outcomes = [_outcome(yard, gate, *pair) for pair in pairs]
     await asyncio.gather(*(one for one in outcomes if isinstance(one, asyncio.Task)))
     return [one.result() if isinstance(one, asyncio.Task) else one for one in outcomes]
 

@@ -18,6 +18,7 @@ from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.health import health_pages
 from jobyard.observability.logging import configure_logging, get_logger
+from jobyard.observability.tracing import start_tracing
 from jobyard.settings import help_of
 from jobyard_api import __version__
 from jobyard_api.access.mode import refuse_to_stand_open
@@ -79,8 +80,8 @@ def serve(settings: ApiSettings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT; requests under way are finished."""
     configure_logging("api", settings)
     _hush_server()
-    traffic = Traffic()
-    app = create_app(settings, traffic)
+    traffic, tracer = Traffic(), start_tracing("api")
+    app = create_app(settings, traffic, tracer)
     server, health = _Server(app, settings), app.state.health
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
@@ -89,6 +90,8 @@ def serve(settings: ApiSettings, listener: socket.socket) -> None:
     with metrics_served(settings.metrics_host, settings.metrics_port, traffic.sources, pages):
         _log.info("api.started", url=f"http://{host}:{port}", store=describe(settings.redis_url))
         server.run(sockets=[listener])
+    if tracer is not None:
+        tracer.close()
     _log.info("api.stopped")
 
 

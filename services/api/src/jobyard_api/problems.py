@@ -79,7 +79,9 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field(default_factory=list)
     request_id: str = Field("", description="As in the header X-Request-ID, and in the API's log")
     trace_id: str | None = Field(
-        None, description="Of the request's `traceparent` header; left out without one"
+        None,
+        description="Of the trace that the request is part of: that of its `traceparent` header, "
+        "or one of our own; left out where there is none",
     )
     retryable: bool = Field(description="The same request may succeed later, unchanged")
 

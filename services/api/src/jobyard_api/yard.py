@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from jobyard_api.submitter import Submitter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from jobyard.observability.submissions import Submissions
     from jobyard.store import AsyncStore
@@ -133,6 +135,11 @@ class Yard:
     async def commit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores submissions in one call."""
         return await self._submitter.submit(submissions) if submissions else []
+
+    def batch(self, jobs: int) -> AbstractContextManager[object]:
+        """What is stored in this ``with`` came as one batch of so many."""
+        del jobs
+        return nullcontext()
 
     async def commit_together(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Stores submissions in one call of their own: all of them, or none."""

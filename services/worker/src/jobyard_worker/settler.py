@@ -71,7 +71,7 @@ class Settler:
         *,
         traces: Traces | None = None,
     ) -> None:
-        """``wake`` is told when a batch is back, ``metrics``, ``log`` and ``traces`` what came of it.
+        """``wake`` is told when a batch is back; ``metrics``, ``log``, ``traces``, what came of it.
 
         What is longer than ``large_bytes`` is kept apart from its job's hash.
         """
