@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobyard.store import Store
-    from support.processes import Services
+    from support.processes import Service, Services
 
 MODULES = "support.ledger_tasks,support.worker_tasks,support.traced_tasks"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -20,6 +20,7 @@ from jobyard.observability.metrics import (
     POOL_MAX_WORKERS,
     SCHEDULER_LAST_TICK,
 )
+from jobyard.observability.tracing import start_tracing
 from jobyard.observability.values import Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
@@ -39,6 +40,7 @@ from jobyard_scheduler.schedule import Schedule
 from jobyard_scheduler.schedule_file import check_unique, load_schedules
 from jobyard_scheduler.scheduler import Scheduler
 from jobyard_scheduler.settings import SchedulerSettings
+from jobyard_scheduler.spans import Spans
 from jobyard_scheduler.timing import Every
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ def main() -> None:
         settings = SchedulerSettings.load()
         store = AttendedStore(Store(connect(settings), settings.keys))
         estimator = Estimator(store, settings.pools)
-        scheduler = build(settings, meters, store, estimator)
+        tracer = start_tracing("scheduler")
+        scheduler = build(settings, meters, store, estimator, Spans(tracer))
     except ConfigurationError as error:
         line = " ".join(str(error).split())
         sys.stderr.write(f"jobyard-scheduler: {line}\n")
@@ -78,10 +81,16 @@ def main() -> None:
     }
     with metrics_served(settings.metrics_host, settings.metrics_port, sources, pages):
         _run(scheduler, stopping)
+    if tracer is not None:
+        tracer.close()
 
 
 def build(
-    settings: SchedulerSettings, meters: Meters, store: AttendedStore, estimator: Estimator
+    settings: SchedulerSettings,
+    meters: Meters,
+    store: AttendedStore,
+    estimator: Estimator,
+    spans: Spans,
 ) -> Scheduler:
     """A scheduler with all its loops; opens no connection yet.
 
@@ -91,8 +100,8 @@ def build(
     return Scheduler(
         [
             Promoter(store, meters.lateness),
-            Reaper(store, settings.lease_seconds),
-            Ticker(store, schedules_of(settings), _now, meters),
+            Reaper(store, settings.lease_seconds, spans),
+            Ticker(store, schedules_of(settings), _now, meters, spans),
             Pruner(store, meters.pruned),
             Trimmer(store, settings.queue_budget_bytes, meters.retained, meters.pruned),
             Watcher(store, meters.stock_workers),

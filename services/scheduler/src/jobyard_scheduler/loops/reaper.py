@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
+from jobyard_scheduler.spans import Spans
 
 if TYPE_CHECKING:
     from jobyard.store.records import Reaped
@@ -19,8 +20,11 @@ class Reaper:
 
     name = "reaper"
 
-    def __init__(self, store: AttendedStore, lease_seconds: float) -> None:
+    def __init__(
+        self, store: AttendedStore, lease_seconds: float, spans: Spans | None = None
+    ) -> None:
         self._store = store
+        self._spans = spans or Spans()
         self._lease_seconds = lease_seconds
         # An eighth keeps a rescue within lease + 5 s also for short leases.
         self._pause_seconds = min(1.0, lease_seconds / 8)
@@ -34,6 +38,7 @@ class Reaper:
     def _reap(self) -> Reaped:
         reaped = self._store.run(calls.reap(lease_seconds=self._lease_seconds))
         if reaped.workers or reaped.quarantined:
+            self._spans.reaped(reaped)
             log.warning(
                 "reaper.reaped",
                 workers=list(reaped.workers),

@@ -10,6 +10,7 @@ from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 from jobyard.store.records import Submission, SubmitStatus, TaskRecord
 from jobyard_scheduler.schedule import Missed, Schedule, submission_of
+from jobyard_scheduler.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,9 +38,11 @@ class Ticker:
         schedules: Sequence[Schedule],
         now: Callable[[], datetime],
         meters: Meters,
+        spans: Spans | None = None,
     ) -> None:
         self._store = store
         self._meters = meters
+        self._spans = spans or Spans()
         self._now = now
         started = now()
         self._plans = [_Plan(schedule, started) for schedule in schedules]
@@ -72,11 +75,13 @@ class Ticker:
     def _fire(self, schedule: Schedule, tick: datetime, task: TaskRecord) -> None:
         try:
             submission = submission_of(schedule, tick, task)
-            submitted = self._store.run(calls.fire(schedule.name, tick, submission))
+            firing = self._spans.firing(schedule.name, tick, submission)
+            submitted = self._store.run(calls.fire(schedule.name, tick, firing.submission))
         except StoreDataError as error:
             log.error("ticker.refused", schedule=schedule.name, reason=str(error))  # noqa: TRY400
             return
         if submitted.status is SubmitStatus.CREATED:
+            firing.took_place()
             self._report(schedule, submission, self._now() - tick)
 
     def _report(self, schedule: Schedule, submission: Submission, late: timedelta) -> None:

@@ -13,8 +13,14 @@ local function tie_again(id, ties, owner, unique)
   if is_tied(ties, 'w') then redis.call('SADD', yard('waiting', owner), id) end
 end
 
+-- Its runs are no part of the trace that first asked for it any more, only linked to it.
+local function unpart(id, trace)
+  if trace and not string.find(trace, ';', 1, true) then redis.call('HSET', key('job', id), 'trace', trace .. ';link') end
+end
+
 local function retry(id)
-  local job = fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired', 'ties', 'tenant', 'unique')
+  local job = fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired', 'ties', 'tenant', 'unique',
+    'trace')
   if not job or not job[1] or not is_of(id, tenant) then return 'missing' end
   local status, queue, registry = job[1], job[2] or 'default', ENDS[job[1]]
   if was_moved(job[3], nonce) then return 'done' end
@@ -30,6 +36,7 @@ local function retry(id)
   redis.call('HDEL', key('job', id), 'attempts', 'crashes', 'releases', 'cancel', 'worker_name',
     'started_at', 'ended_at', 'progress', 'told_at')
   redis.call('HSET', key('job', id), 'moved_by', moved_by(job[3], nonce))
+  unpart(id, job[9])
   count(queue, 'requeued')
   make_ready_as_asked(id, queue)
   return 'done'
