@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from pathlib import Path
 
 import structlog
 
@@ -64,6 +66,21 @@ def return_it(secret: str) -> str:
 def show_it(word: str) -> str:
     """Returns what it is given, and everybody may see it."""
     return word
+
+
+@task
+def whisper_until(started: str, gate: str) -> None:
+    """Logs at debug until the gate is open."""
+    while not Path(gate).exists():
+        logging.getLogger("some.library").debug("whispered")
+        Path(started).touch()
+        time.sleep(0.01)
+
+
+@task(isolated=True)
+def whisper_isolated(word: str) -> None:
+    """Logs at debug, in a child."""
+    logging.getLogger("some.library").debug("whispered", extra={"word": word})
 
 
 @task

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobyard.api_keys import new_api_key
-from jobyard.store import access_calls, calls, move_calls, oversight
+from jobyard.store import access_calls, calls, log_level_calls, move_calls, oversight
 from jobyard.store.access_records import Quotas
 from jobyard.store.records import Idempotency, JournalEntry, OnConflict, Unique
 from support.builders import (
@@ -475,6 +475,7 @@ SCENARIOS: dict[str, Callable[[Yard], Call[Any]]] = {
     "key create": create_key,
     "key revoke": _with_key(access_calls.revoke_key(KEY.id, "acme", entry(id="e1"))),
     "key used": _with_key(access_calls.keys_used([KEY.id])),
+    "log level set": lambda _: log_level_calls.set_log_level("api", "debug", 60, entry(id="e1")),
     "quota set": lambda _: access_calls.set_quotas("acme", QUOTAS, entry(id="e1")),
     "lease": lease,
     "session open": lambda _: OPEN_SESSION,

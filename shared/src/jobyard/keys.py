@@ -198,6 +198,10 @@ class Keys:
         """Hash: what API processes have leased of a quota in this minute."""
         return self.yard("limit", tenant, quota)
 
+    def log_level(self, service: str) -> str:
+        """String: the level that all processes of a service are asked to log from, for a time."""
+        return self.yard("loglevel", service)
+
     def audit(self) -> str:
         """Stream of who did what, bounded by length and time."""
         return self.yard("audit")

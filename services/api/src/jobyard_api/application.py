@@ -25,6 +25,7 @@ from jobyard_api.json_size import Bounds
 from jobyard_api.middleware.envelope import Envelope
 from jobyard_api.middleware.traffic import Traffic
 from jobyard_api.openapi import SUMMARY, document
+from jobyard_api.own_level import follow_level
 from jobyard_api.routes import classic
 from jobyard_api.serving.drain import Drain
 from jobyard_api.yard import Yard
@@ -116,6 +117,7 @@ async def running_yard(
     refresher = asyncio.create_task(catalogue.keep_fresh())
     hub = Hub(store)
     ending = asyncio.create_task(_end_after(drain, hub))
+    leveling = asyncio.create_task(follow_level(store, settings.log_level))
     streams = Streams(
         hub,
         store,
@@ -137,9 +139,10 @@ async def running_yard(
             )
     finally:
         await hub.close()
-        for task in (refresher, ending):
+        running = (refresher, ending, leveling)
+        for task in running:
             task.cancel()
-        await asyncio.gather(refresher, ending, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         await store.close()
 
 

@@ -36,6 +36,7 @@ _TAGS = [
     {"name": "queues", "description": "How much waits, runs and has ended"},
     {"name": "workers", "description": "Who works"},
     {"name": "access", "description": "API keys, quotas of tenants, and who changed what"},
+    {"name": "operation", "description": "How much the services log"},
     {"name": "health", "description": "For probes"},
     {"name": "dashboard", "description": "What the page at /rq reads"},
     {"name": "classic", "description": "Routes of the systems that Jobyard grew from"},

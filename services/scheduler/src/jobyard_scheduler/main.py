@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
+from jobyard.observability.followed_level import level_followed
 from jobyard.observability.health import health_pages
+from jobyard.observability.log_level import Service
 from jobyard.observability.logging import configure_logging
 from jobyard.observability.metrics import (
     POOL_DESIRED_WORKERS,
@@ -24,6 +26,7 @@ from jobyard.observability.tracing import start_tracing
 from jobyard.observability.values import Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
+from jobyard.store.log_level_calls import level_reader
 from jobyard_scheduler.attended import AttendedStore
 from jobyard_scheduler.autoscale import PREFIX, AutoscalePages
 from jobyard_scheduler.health import Health
@@ -79,7 +82,11 @@ def main() -> None:
         PREFIX: AutoscalePages(estimator).answer,
         **health_pages(health.live, health.ready),
     }
-    with metrics_served(settings.metrics_host, settings.metrics_port, sources, pages):
+    read_level = level_reader(Store(connect(settings), settings.keys), Service.SCHEDULER)
+    with (
+        metrics_served(settings.metrics_host, settings.metrics_port, sources, pages),
+        level_followed(settings.log_level, read_level),
+    ):
         _run(scheduler, stopping)
     if tracer is not None:
         tracer.close()

@@ -20,6 +20,7 @@ from pydantic_core import to_json
 from jobyard.context import Context
 from jobyard.errors import JobyardError, UnreadableJobError
 from jobyard.follow_ups import FollowUps
+from jobyard.observability.log_level import set_level
 from jobyard.observability.logging import LogFields, configure_logging
 from jobyard.observability.tracing import start_child_tracing
 from jobyard.registry import discover
@@ -93,6 +94,7 @@ class Child:
             settings = TaskSettings.load()
             configure_logging("worker", settings)
             self._tracer = start_child_tracing()
+            set_level(self._inbox.level or settings.log_level)  # it may have been told meanwhile
             registry = discover(settings.task_modules)
             self._tasks = _Tasks(registry, FollowUps(registry, settings), settings.max_result_bytes)
         except JobyardError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
+from jobyard.observability.log_level import set_level
 from jobyard_worker.stop import Stop
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 STOP = b"!"
 """Begins a line that is not an order but ``{"token", "why"}`` of one."""
+
+LEVEL = b"#"
+"""Begins a line that is the level from which the child logs from now on."""
 
 
 class Inbox:
@@ -30,6 +34,8 @@ class Inbox:
 
     def __init__(self, source: BinaryIO, tickets: int, ask: Callable[[str, Stop], None]) -> None:
         """``ask`` is told of stops, in a thread of this inbox."""
+        self.level: str | None = None
+        """The one that this child was told last."""
         self._source = source
         self._tickets = tickets
         self._ask = ask
@@ -70,6 +76,9 @@ class Inbox:
             if line.startswith(STOP):
                 message = from_json(line[len(STOP) :])
                 self._ask(message["token"], Stop(message["why"]))
+            elif line.startswith(LEVEL):
+                self.level = line[len(LEVEL) :].decode().strip()
+                set_level(self.level)
             else:
                 self._lines.put(line)
         os._exit(1)  # what runs here belongs to nobody any more

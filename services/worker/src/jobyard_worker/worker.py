@@ -20,12 +20,15 @@ from jobyard.catalogue import record_of
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
+from jobyard.observability.followed_level import level_followed
 from jobyard.observability.health import health_pages
+from jobyard.observability.log_level import Service
 from jobyard.observability.logging import configure_logging, get_logger
 from jobyard.observability.tracing import start_tracing
 from jobyard.registry import discover
 from jobyard.store import Store, calls
 from jobyard.store.front import translate
+from jobyard.store.log_level_calls import level_reader
 from jobyard.store.records import ENGINE
 from jobyard_worker.assembly import assemble, traces_of
 from jobyard_worker.curfew import Curfew
@@ -171,7 +174,8 @@ class Worker(BaseWorker):
         served = metrics_served(settings.metrics_host, settings.metrics_port, sources, pages)
         handlers.start(loop.ask_to_stop)
         signals.pass_to(loop.ask_to_stop)
-        with Curfew(signals, settings.grace_seconds), served:
+        followed = level_followed(settings.log_level, level_reader(store, Service.WORKER))
+        with Curfew(signals, settings.grace_seconds), served, followed:
             loop.run()
         signals.ignore()
         if not loop.has_running_jobs:

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 
 import structlog
 
 LEVELS = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
 """The words that settings, the API and the command line take."""
+
+
+class Service(StrEnum):
+    """The services whose level can be changed while they run."""
+
+    API = "api"
+    WORKER = "worker"
+    SCHEDULER = "scheduler"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLevel:
+    """A level that somebody asked a service for, and for how many more seconds."""
+
+    level: str
+    seconds: float
 
 
 class LeveledLogger(structlog.BoundLoggerBase):

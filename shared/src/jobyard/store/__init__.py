@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobyard.store import access_calls, calls, records
+from jobyard.store import access_calls, calls, log_level_calls, records
 
 if TYPE_CHECKING:
     from jobyard.store.front import AsyncStore, Store
 
-__all__ = ["AsyncStore", "Store", "access_calls", "calls", "records"]
+__all__ = ["AsyncStore", "Store", "access_calls", "calls", "log_level_calls", "records"]
 
 
 def __getattr__(name: str) -> Any:

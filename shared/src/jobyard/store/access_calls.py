@@ -48,7 +48,7 @@ def create_key(record: KeyRecord, entry: AuditEntry) -> Call[KeyCreated]:
     expiry = milliseconds(record.expires_at) if record.expires_at else ""
     fields = ["name", record.name, "tenant", record.tenant, "scopes", " ".join(record.scopes)]
     fields += ["created_by", record.created_by]
-    sent = [record.id, record.digest, expiry, len(fields), *fields, *_entry(entry)]
+    sent = [record.id, record.digest, expiry, len(fields), *fields, *entry_fields(entry)]
     return Call(script("key_create"), sent, lambda reply: KeyCreated(reply.decode()))
 
 
@@ -64,7 +64,7 @@ def list_keys(tenant: str, *, before: str | None = None, limit: int = 100) -> Ca
 
 def revoke_key(key_id: str, tenant: str, entry: AuditEntry) -> Call[bool]:
     """Forgets a key; False when there is none, or it is not of ``tenant``."""
-    return Call(script("key_revoke"), [key_id, tenant, *_entry(entry)], bool)
+    return Call(script("key_revoke"), [key_id, tenant, *entry_fields(entry)], bool)
 
 
 def keys_used(key_ids: Sequence[str]) -> Call[int]:
@@ -76,7 +76,7 @@ def set_quotas(tenant: str, quotas: Quotas, entry: AuditEntry) -> Call[None]:
     """Replaces the quotas of a tenant."""
     named = [(name, getattr(quotas, name)) for name in QUOTA_FIELDS]
     fields = [part for pair in named if pair[1] is not None for part in pair]
-    sent = [tenant, len(fields), *fields, *_entry(entry)]
+    sent = [tenant, len(fields), *fields, *entry_fields(entry)]
     return Call(script("quota_set"), sent, lambda _: None)
 
 
@@ -104,7 +104,7 @@ def open_session(
     digest: str, *, seconds: int, key_id: str, key_digest: str, entry: AuditEntry
 ) -> Call[None]:
     """Remembers that somebody signed in; ``digest`` is that of the session's secret."""
-    sent = [digest, seconds * 1000, key_id, key_digest, *_entry(entry)]
+    sent = [digest, seconds * 1000, key_id, key_digest, *entry_fields(entry)]
     return Call(script("session_open"), sent, lambda _: None)
 
 
@@ -115,12 +115,12 @@ def read_session(digest: str) -> Call[OpenSession | None]:
 
 def close_session(digest: str, entry: AuditEntry) -> Call[bool]:
     """Forgets a session; False when there was none."""
-    return Call(script("session_close"), [digest, *_entry(entry)], bool)
+    return Call(script("session_close"), [digest, *entry_fields(entry)], bool)
 
 
 def note(entry: AuditEntry) -> Call[None]:
     """Adds an entry to the audit log."""
-    return Call(script("audit_note"), _entry(entry), lambda _: None)
+    return Call(script("audit_note"), entry_fields(entry), lambda _: None)
 
 
 def list_audit(tenant: str, *, before: str | None = None, limit: int = 100) -> Call[AuditPage]:
@@ -136,7 +136,8 @@ def _state(reply: list[bytes]) -> AccessState:
     return AccessState((closed + b":" + version).decode(), bool(closed))
 
 
-def _entry(entry: AuditEntry) -> list[Any]:
+def entry_fields(entry: AuditEntry) -> list[Any]:
+    """An entry as the scripts take it."""
     fields = [part for name in _ENTRY_FIELDS for part in (name, getattr(entry, name))]
     return [len(fields), *fields]
 

@@ -18,7 +18,10 @@ _FLAGS = {
         "flags=no-writes",
     ),
     **dict.fromkeys(
-        ("access", "key_read", "key_list", "session_read", "quota_list", "audit_list"),
+        (
+            "access", "key_read", "key_list", "session_read", "quota_list", "audit_list",
+            "log_levels",
+        ),
         "flags=no-writes",
     ),
 }  # fmt: skip
@@ -53,7 +56,15 @@ _PARTS = {
     "settle_rq": ("lib", "rq", "settling"),
     **dict.fromkeys(("publish", "published"), ("lib", "versions")),
     **dict.fromkeys(
-        ("audit_note", "key_create", "key_revoke", "quota_set", "session_open", "session_close"),
+        (
+            "audit_note",
+            "key_create",
+            "key_revoke",
+            "quota_set",
+            "session_open",
+            "session_close",
+            "log_level_set",
+        ),
         ("lib", "audit"),
     ),
     **dict.fromkeys(("key_read", "session_read"), ("lib", "known")),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard.api_keys import ApiKey, Scope, digest_of, new_api_key
-from jobyard.store import access_calls
+from jobyard.observability.log_level import Service
+from jobyard.store import access_calls, log_level_calls
 from jobyard.store.access_calls import ANY_TENANT
 from jobyard.store.access_records import KeyRecord
 from jobyard_api.access.audit import entry_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope as ASGIScope
 
+    from jobyard.observability.log_level import AskedLevel
     from jobyard.store import AsyncStore
     from jobyard.store.access_records import AuditPage, KeyPage, Quotas, TenantPage
     from jobyard_api.principal import Principal
@@ -119,6 +121,24 @@ class Administration:
         detail = " ".join(f"{name}={value}" for name, value in named.items() if value is not None)
         entry = entry_of(scope, principal, "set_quotas", tenant, detail=detail)
         await self._there.run(access_calls.set_quotas(tenant, quotas, entry))
+
+    async def log_levels(self) -> dict[Service, AskedLevel | None]:
+        """What each service is asked to log."""
+        asked = await self._there.run(log_level_calls.log_levels(list(Service)))
+        return dict(zip(Service, asked, strict=True))
+
+    async def set_log_level(
+        self,
+        scope: ASGIScope,
+        principal: Principal,
+        service: Service,
+        level: str | None,
+        seconds: int = 0,
+    ) -> None:
+        """Asks all processes of a service to log from ``level`` on; None: as configured again."""
+        detail = f"{level} for {seconds} s" if level else "as configured"
+        entry = entry_of(scope, principal, "set_log_level", service, detail=detail)
+        await self._there.run(log_level_calls.set_log_level(service, level, seconds, entry))
 
     async def audit_events(self, principal: Principal, before: str | None, limit: int) -> AuditPage:
         """What was done, newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from jobyard.observability.frequent import FrequentEvent
@@ -10,15 +11,20 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 
+_PROBES = frozenset({"/livez", "/readyz"})
+
+
 class AccessLog:
-    """Logs each request when its response is complete."""
+    """Logs each request when its response is complete; a probe that found all well at ``debug``."""
 
     def __init__(self) -> None:
         self._requests = FrequentEvent("jobyard_api.access", "http.request")
+        self._probes = FrequentEvent("jobyard_api.access", "http.request", "debug")
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """Logs one; ``status`` is 0 where no response has begun."""
-        self._requests.log(
+        is_noise = route in _PROBES and status == HTTPStatus.OK
+        (self._probes if is_noise else self._requests).log(
             {
                 "method": method,
                 "route": route,
@@ -30,6 +36,7 @@ class AccessLog:
     def flush(self) -> None:
         """Writes the lines that wait."""
         self._requests.flush()
+        self._probes.flush()
 
 
 def route_of(scope: Scope) -> str:

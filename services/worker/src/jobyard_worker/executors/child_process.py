@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import from_json, to_json
 
+from jobyard.observability.log_level import current_level
 from jobyard_worker.execution import limit_of
 from jobyard_worker.executors.order import order_of
-from jobyard_worker.inbox import STOP
+from jobyard_worker.inbox import LEVEL, STOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,6 +70,8 @@ class ChildProcess:
         self.killed_for: Stop | str = ""
         """Why we killed it; empty when we did not."""
         self.turn_to_next(now)
+        self._level = ""
+        """The one that it was told to log from."""
         self._void = 0
         self._unsent = bytearray()
         self._heard: list[bytes] = []
@@ -94,6 +97,7 @@ class ChildProcess:
         os.set_blocking(self.inlet, False)
         os.set_blocking(self.outlet, False)
         self._write(to_json({"path": sys.path}) + b"\n")
+        self.tell_level()
 
     # ---------------------------------------------------------------- orders
 
@@ -110,6 +114,7 @@ class ChildProcess:
     def hand(self, deliveries: Sequence[Delivery], now: float) -> None:
         """Hands over orders, to be run in this order."""
         is_idle = not self.in_hand
+        self.tell_level()
         for delivery in deliveries:
             delivery.is_started = True
             self.in_hand.append(delivery)
@@ -153,6 +158,13 @@ class ChildProcess:
     def ask(self, delivery: Delivery, why: Stop) -> None:
         """Tells the child that a delivery is to end."""
         self._write(STOP + to_json({"token": delivery.job.token, "why": why}) + b"\n")
+
+    def tell_level(self) -> None:
+        """Tells the child to log as this process does, where it does not know."""
+        level = current_level()
+        if level != self._level:
+            self._level = level
+            self._write(b"%s%s\n" % (LEVEL, level.encode()))
 
     # ---------------------------------------------------------------- pipes
 

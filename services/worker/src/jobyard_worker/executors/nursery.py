@@ -230,6 +230,7 @@ class Nursery:
             if child.is_over():
                 self._bury(child, now)
                 return
+            child.tell_level()
         if child.is_mute and now - child.mute_since > _MUTE_SECONDS:
             child.kill("closed")
         elif not child.is_ready and now - child.born > _START_SECONDS:

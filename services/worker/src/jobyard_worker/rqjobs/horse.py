@@ -27,6 +27,7 @@ from rq.utils import import_attribute, now, utcformat, utcparse
 
 from jobyard.connection import connect
 from jobyard.errors import FunctionNotAllowedError, ResultTooLargeError, UnreadableJobError
+from jobyard.observability.log_level import set_level
 from jobyard.observability.logging import LogFields, configure_logging, get_logger
 from jobyard.observability.tracing import start_child_tracing
 from jobyard.settings import Settings
@@ -75,6 +76,7 @@ class Yoke:
 def run(order: dict[str, Any], yoke: Yoke, say: Say) -> dict[str, Any]:
     """Runs the job of ``order`` (or one callback of it); the answer is a horse's last word."""
     os.environ["RQ_JOB_ID"] = order["id"]
+    set_level(order["level"])
     with LogFields(**order["log"]):
         return _run(order, yoke, say)
 

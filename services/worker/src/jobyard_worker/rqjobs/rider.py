@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from jobyard.errors import FunctionNotAllowedError, UnreadableJobError
+from jobyard.observability.log_level import current_level
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import PERFORM, PICKLE_REFUSED, function_of, is_pickled
 from jobyard_worker.job_fields import fields_of
@@ -166,6 +167,7 @@ class Rider:
             "trace": trace.traceparent if trace else "",
             "terms": self._terms.as_dict(),
             "log": fields_of(delivery),
+            "level": current_level(),
         }
         return to_json(order) + b"\n"
 
