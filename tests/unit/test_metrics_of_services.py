@@ -38,7 +38,9 @@ def test_the_yard_gives_each_of_its_processes_a_free_port(
 
     programs = service_programs(UpSettings.load())
 
-    assert {program.environment["JOBYARD_METRICS_PORT"] for program in programs} == {"0"}
+    ports = {program.environment["JOBYARD_METRICS_PORT"] for program in programs}
+    assert len(ports) == len(programs)
+    assert not ports & {"0", "9401"}
 
 
 @pytest.mark.parametrize("module", ["jobyard_worker.worker", "jobyard_scheduler.main"])
