@@ -11,6 +11,7 @@ from rq.serializers import JSONSerializer
 
 from support.jobs import ended, submit
 from support.logging_tasks import FUNCTION, MODULE, WAYS
+from support.rest import Rest
 from support.waiting import wait_for
 from support.workers import EXECUTORS
 
@@ -152,3 +153,54 @@ def test_a_task_that_says_so_shows_payload_and_result(services: Services, store:
     assert line["result"].startswith('"xxx')
     assert "left out" in line["payload"]
     assert len(line["payload"]) < 1_100
+
+
+# ---------------------------------------------------------------- nobody's business
+
+SECRET = "do-not-log-me"
+TASKS = ("return_it", "fail_quietly", "die_quietly")
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_no_line_of_any_service_has_a_payload_or_a_result(
+    services: Services, store: Store, rq_connection: RawClient, executor: str
+) -> None:
+    """At ``debug``: jobs that succeed, fail with a traceback, die, and are never taken."""
+    worker = start_worker(services, executor, JOBYARD_RQ_FUNCTIONS=f"{MODULE}.*")
+    scheduler = services.start("jobyard-scheduler")
+    payload = {"secret": SECRET}
+    queue = Queue("default", connection=rq_connection, serializer=JSONSerializer)
+    with Rest(services) as api:
+        for task in TASKS:
+            api.wait_for_task(task)
+        posted = [api.post("/v1/jobs", {"task": task, "payload": payload}) for task in TASKS]
+        jobs = [
+            *(reply.json()["id"] for reply in posted),
+            submit(store, "return_it", {"secret": [SECRET]}),  # as an older API may have taken it
+            queue.enqueue(f"{MODULE}.fail_as_rq", SECRET).id,
+        ]
+        outcomes = {outcome_of(worker, job)["outcome"] for job in jobs}
+        statuses = {_send(api, body) for body in REFUSED}
+        api.http.get("/v1/jobs", params={"tag": SECRET})
+
+        for service in (worker, scheduler, api.service):
+            assert SECRET not in service.log()
+    assert outcomes == {"succeeded", "failed", "crashed"}
+    assert statuses <= {400, 404, 413, 422}
+
+
+REFUSED: tuple[bytes, ...] = (
+    b'{"task": "return_it", "payload": {"secret": ["%s"]}}' % SECRET.encode(),
+    b'{"task": "return_it", "payload": {"secret": "x", "other": "%s"}}' % SECRET.encode(),
+    b'{"task": "nowhere", "payload": {"secret": "%s"}}' % SECRET.encode(),
+    b'{"task": "return_it", "payload": {"secret": "%s" oh no' % SECRET.encode(),
+    b'{"task": "return_it", "payload": {"%s": NaN}}' % SECRET.encode(),
+    b'{"task": "return_it", "payload": {"secret": "%s\\ud800"}}' % SECRET.encode(),
+    b'{"task": "return_it", "payload": {"secret": "%s%s"}}' % (SECRET.encode(), b"x" * 5_000_000),
+    b"%s" % SECRET.encode(),
+)
+
+
+def _send(api: Rest, body: bytes) -> int:
+    headers = {"Content-Type": "application/json"}
+    return api.http.post("/v1/jobs", content=body, headers=headers).status_code

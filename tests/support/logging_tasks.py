@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -54,6 +56,17 @@ def fail_quietly(secret: str) -> None:
     """Fails with a message that does not name what it was given."""
     values = [secret]
     raise LookupError(len(values))
+
+
+@task(isolated=True)
+def die_quietly(secret: str) -> None:
+    """Kills its own process."""
+    os.kill(os.getpid(), signal.SIGKILL if secret else 0)
+
+
+def fail_as_rq(secret: str) -> None:
+    """What plain RQ code enqueues, and fails."""
+    fail_quietly(secret)
 
 
 @task
