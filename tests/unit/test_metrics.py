@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 import httpx
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.health import health_pages
@@ -308,3 +309,23 @@ with metrics_served("127.0.0.1", 0, [], health_pages(str, str)) as port:
 
 def test_a_process_that_is_only_probed_does_not_import_the_client() -> None:
     assert subprocess.run([sys.executable, "-c", _PROBED], check=False).returncode == 0
+
+
+def test_the_last_example_of_a_bucket_is_shown_where_openmetrics_is_asked_for() -> None:
+    runs = Histogram(JOB_RUN_SECONDS)
+    for seconds, trace_id in ((0.3, "a" * 32), (0.4, "b" * 32), (0.45, ""), (7_200.0, "c" * 32)):
+        runs.observe(seconds, ("q", "add"), trace_id)
+
+    with served(runs) as url:
+        plain = httpx.get(f"{url}/metrics").text
+        accepted = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        shown = httpx.get(f"{url}/metrics", headers=accepted).text
+
+    examples = {
+        sample.labels["le"]: (sample.exemplar.labels["trace_id"], sample.exemplar.value)
+        for family in openmetrics.text_string_to_metric_families(shown)  # type: ignore[no-untyped-call]  # the client's
+        for sample in family.samples
+        if sample.exemplar
+    }
+    assert examples == {"0.5": ("b" * 32, 0.4), "+Inf": ("c" * 32, 7_200.0)}
+    assert "trace_id" not in plain

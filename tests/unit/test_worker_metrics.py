@@ -161,3 +161,27 @@ def test_jobs_that_a_job_left_count_as_submitted_once_it_is_stored() -> None:
         ("mail", "add"): 1,
         ("default", "other"): 1,
     }
+
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize("link", ["", ";link"])
+def test_a_recorded_trace_is_the_example_of_its_buckets(link: str) -> None:
+    trace = f"00-{TRACE_ID}-b7ad6b7169203331-01{link}".encode()
+
+    metrics = noted(ended(trace=trace, enqueued_at=QUEUED_AT, **AT_NOON))
+
+    for name in ("run", "wait", "end_to_end"):
+        [distribution] = spread(metrics, f"jobyard_job_{name}_seconds").values()
+        [(place, example)] = distribution.exemplars.items()
+        assert example.trace_id == TRACE_ID
+        assert distribution.counts[place] == 1
+
+
+@pytest.mark.parametrize("trace", [f"00-{TRACE_ID}-b7ad6b7169203331-00", "00-made-up-01", "\xff"])
+def test_a_trace_that_is_not_recorded_is_no_example(trace: str) -> None:
+    metrics = noted(ended(trace=trace.encode("latin-1")))
+
+    [distribution] = spread(metrics, "jobyard_job_run_seconds").values()
+    assert distribution.exemplars == {}

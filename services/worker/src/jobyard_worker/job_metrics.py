@@ -9,6 +9,7 @@ from jobyard.observability import metrics
 from jobyard.observability.build import build_info
 from jobyard.observability.metrics import OTHER
 from jobyard.observability.submissions import Submissions
+from jobyard.observability.trace_context import LINK, parse_traceparent
 from jobyard.observability.values import Counter, Histogram, Reading
 from jobyard.store.records import Settled, Succeeded
 from jobyard_worker.outcome import outcome_of
@@ -70,14 +71,15 @@ class JobMetrics:
         job, outcome = delivery.job, outcome_of(settlement)
         queue = self._queues.get(job.queue) or self._queue_of(job.queue)
         task = delivery.task if delivery.task in self._tasks else OTHER
+        trace_id = _trace_id_of(job.trace) if job.trace else ""
         self._completed.add((queue, task, outcome))
-        self._runs.observe(settlement.ended - settlement.started, (queue, task))
+        self._runs.observe(settlement.ended - settlement.started, (queue, task), trace_id)
         if job.enqueued_at:
             here_seconds = max(0.0, settlement.started - delivery.taken_at)
-            self._waits.observe(job.wait_seconds + here_seconds, (queue,))
+            self._waits.observe(job.wait_seconds + here_seconds, (queue,), trace_id)
         if outcome in _FOR_GOOD and job.created_at:
             here_seconds = max(0.0, settlement.ended - delivery.taken_at)
-            self._ages.observe(job.age_seconds + here_seconds, (queue,))
+            self._ages.observe(job.age_seconds + here_seconds, (queue,), trace_id)
         if isinstance(settlement, Succeeded) and settlement.follow_ups:
             for left in settlement.follow_ups:
                 self._submissions.note(left.queue, left.task)
@@ -86,6 +88,12 @@ class JobMetrics:
         """A worker serves few queues; to cut a name takes longer than to look it up."""
         queue = self._queues[lane] = base_of(lane)
         return queue
+
+
+def _trace_id_of(trace: bytes) -> str:
+    """Of a trace that is recorded; an example that leads nowhere is none."""
+    found = parse_traceparent(trace.decode("latin-1").removesuffix(LINK))
+    return found.trace_id if found and found.is_sampled else ""
 
 
 def sources_of(jobs: JobMetrics, settings: WorkerSettings, loop: Loop, link: Link) -> list[Source]:

@@ -17,6 +17,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from jobyard.observability.metrics import Kind
@@ -25,6 +26,7 @@ from jobyard.observability.values import Histogram
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from jobyard.observability import values
     from jobyard.observability.values import Source
 
 
@@ -86,6 +88,21 @@ def _histogram_of(source: Histogram) -> Family:
     bounds = [*map(floatToGoString, metric.buckets), "+Inf"]
     family = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
     for labels, distribution in source.read().items():
-        buckets = list(zip(bounds, accumulate(distribution.counts.copy()), strict=True))
+        examples = distribution.exemplars.copy()
+        sums = accumulate(distribution.counts.copy())
+        buckets = [
+            _bucket(bound, number, examples.get(place))
+            for place, (bound, number) in enumerate(zip(bounds, sums, strict=True))
+        ]
         family.add_metric(labels, buckets, distribution.total)
     return family
+
+
+def _bucket(
+    bound: str, number: float, example: values.Exemplar | None
+) -> tuple[str, float] | tuple[str, float, Exemplar]:
+    """An example is shown where OpenMetrics is asked for; the older format has no place for it."""
+    if example is None:
+        return bound, number
+    labels = {"trace_id": example.trace_id}
+    return bound, number, Exemplar(labels, example.value, example.at)

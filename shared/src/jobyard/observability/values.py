@@ -6,9 +6,11 @@ Prometheus client sees the values when somebody asks. What there is to count is 
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jobyard.observability.metrics import Labels, Metric
 
@@ -61,21 +63,34 @@ class Reading:
     read: Callable[[], Values]
 
 
+class Exemplar(NamedTuple):
+    """The last value of a bucket that belongs to a trace, and when it was seen (Unix seconds)."""
+
+    trace_id: str
+    value: float
+    at: float
+
+
 class Distribution:
     """How observed values are spread over a histogram's buckets."""
 
-    __slots__ = ("_bounds", "counts", "total")
+    __slots__ = ("_bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
+        self.exemplars: dict[int, Exemplar] = {}
+        """By the place of their bucket in ``counts``."""
         self.counts = [0] * (len(bounds) + 1)
         """In each bucket, the last without a bound; not cumulative."""
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
+    def observe(self, value: float, trace_id: str = "") -> None:
         """One more; a bound is part of its bucket."""
-        self.counts[bisect_left(self._bounds, value)] += 1
+        place = bisect_left(self._bounds, value)
+        self.counts[place] += 1
         self.total += value
+        if trace_id:
+            self.exemplars[place] = Exemplar(trace_id, value, time.time())
 
 
 class Histogram:
@@ -87,12 +102,12 @@ class Histogram:
         self.metric = metric
         self._by_labels: dict[Labels, Distribution] = {}
 
-    def observe(self, value: float, labels: Labels = ()) -> None:
-        """One more, in seconds."""
+    def observe(self, value: float, labels: Labels = (), trace_id: str = "") -> None:
+        """One more, in seconds; with a ``trace_id`` it is the example of its bucket."""
         found = self._by_labels.get(labels)
         if found is None:
             found = self._by_labels[labels] = Distribution(self.metric.buckets)
-        found.observe(value)
+        found.observe(value, trace_id)
 
     def read(self) -> Mapping[Labels, Distribution]:
         """The distributions, which go on changing."""
