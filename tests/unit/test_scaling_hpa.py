@@ -119,7 +119,7 @@ def test_whatever_the_load_is_no_step_is_larger_than_the_policies_allow(load: li
     for before, after in pairwise([2, *follow(hpa, load, replicas=2)]):
         assert 2 <= after <= 50
         assert after <= max(before * 2, before + 4)
-        assert after >= min(int(before / 2), before - 2)
+        assert after >= min(int(before * 0.75), before - 1)
 
 
 @given(st.floats(0.1, 50), st.integers(1, 50))

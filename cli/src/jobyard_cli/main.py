@@ -74,9 +74,29 @@ def up(
         str | None,
         typer.Option(help="Use this server instead of an embedded one. [JOBYARD_REDIS_URL]"),
     ] = None,
+    *,
+    autoscale: Annotated[
+        bool | None,
+        typer.Option("--autoscale", help="Scale the workers with the work. [JOBYARD_AUTOSCALE]"),
+    ] = None,
+    minimum: Annotated[
+        int | None,
+        typer.Option("--min", help="Fewest workers then. [JOBYARD_AUTOSCALE_MIN, 0]"),
+    ] = None,
+    maximum: Annotated[
+        int | None,
+        typer.Option("--max", help="Most workers then. [JOBYARD_AUTOSCALE_MAX, 4]"),
+    ] = None,
 ) -> None:
     """Start store, API, scheduler and workers here; Ctrl-C drains and stops them all."""
-    given = {"api_port": port, "workers": workers, "redis_url": redis_url}
+    given = {
+        "api_port": port,
+        "workers": workers,
+        "redis_url": redis_url,
+        "autoscale": autoscale,
+        "autoscale_min": minimum,
+        "autoscale_max": maximum,
+    }
     run_yard(UpSettings.load(**{name: value for name, value in given.items() if value is not None}))
 
 

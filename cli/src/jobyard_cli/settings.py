@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
-from jobyard.settings import Settings, env
+from jobyard.queues import check_name
+from jobyard.scaling import Pool, Terms
+from jobyard.settings import Names, Settings, env, queue_list
 
 
 class UpSettings(Settings):
@@ -16,6 +19,69 @@ class UpSettings(Settings):
     api_port: int = Field(8000, ge=0, le=65535, validation_alias=env("JOBYARD_API_PORT"))
     workers: int = Field(2, ge=0, le=256, validation_alias=env("JOBYARD_WORKERS"))
     grace_seconds: float = Field(30.0, gt=0, validation_alias=env("JOBYARD_GRACE_SECONDS"))
+    pool: str = Field("default", validation_alias=env("JOBYARD_POOL"))
+    queues: Names = Field((), validation_alias=env("JOBYARD_QUEUES"))
+    concurrency: int = Field(8, ge=1, validation_alias=env("JOBYARD_CONCURRENCY"))
+    autoscale: bool = Field(False, validation_alias=env("JOBYARD_AUTOSCALE"))
+    autoscale_min: int = Field(0, ge=0, le=256, validation_alias=env("JOBYARD_AUTOSCALE_MIN"))
+    autoscale_max: int = Field(4, ge=1, le=256, validation_alias=env("JOBYARD_AUTOSCALE_MAX"))
+    latency_target_seconds: float = Field(
+        30.0, gt=0, validation_alias=env("JOBYARD_AUTOSCALE_LATENCY_TARGET_SECONDS")
+    )
+    mean_job_seconds: float = Field(
+        1.0, gt=0, validation_alias=env("JOBYARD_AUTOSCALE_MEAN_JOB_SECONDS")
+    )
+    cooldown_seconds: float = Field(
+        120.0, ge=0, validation_alias=env("JOBYARD_AUTOSCALE_COOLDOWN_SECONDS")
+    )
+    window_seconds: float = Field(
+        120.0, ge=0, le=3600, validation_alias=env("JOBYARD_AUTOSCALE_WINDOW_SECONDS")
+    )
+    speed: float = Field(1.0, gt=0, validation_alias=env("JOBYARD_AUTOSCALE_SPEED"))
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _queues(cls, value: Any) -> Any:
+        return queue_list(value)
+
+    @field_validator("pool")
+    @classmethod
+    def _pool(cls, value: str) -> str:
+        return check_name(value, "pool")
+
+    @model_validator(mode="after")
+    def _min_is_not_above_max(self) -> Self:
+        if self.autoscale_min > self.autoscale_max:
+            raise ValueError(
+                f"JOBYARD_AUTOSCALE_MIN {self.autoscale_min} is above "
+                f"JOBYARD_AUTOSCALE_MAX {self.autoscale_max}"
+            )
+        return self
+
+    def scaled_pool(self, queues: tuple[str, ...]) -> Pool:
+        """The pool of all workers of the yard, which serve ``queues``."""
+        return Pool(
+            name=self.pool,
+            queues=queues,
+            concurrency=self.concurrency,
+            latency_target_seconds=self.latency_target_seconds,
+            mean_job_seconds=self.mean_job_seconds,
+            min=self.autoscale_min,
+            max=self.autoscale_max,
+        )
+
+    def terms(self) -> Terms:
+        """How it is scaled: as the chart does it, but for what is set, ``speed`` times as fast."""
+        usual = Terms()
+        down = replace(usual.behavior.down, window_seconds=self.window_seconds)
+        terms = replace(
+            usual,
+            minimum=self.autoscale_min,
+            maximum=self.autoscale_max,
+            cooldown_seconds=self.cooldown_seconds,
+            behavior=replace(usual.behavior, down=down),
+        )
+        return terms.quicker(self.speed)
 
     @property
     def uses_outside_store(self) -> bool:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobyard.queues import BUILT_IN_QUEUES
 from jobyard_cli.yard.embedded import free_port
 from jobyard_cli.yard.guard import Guard
 from jobyard_cli.yard.lock import YardLock
@@ -68,4 +69,14 @@ def _checked(settings: UpSettings) -> UpSettings:
         from jobyard_cli.yard.registered import check_store  # noqa: PLC0415
 
         check_store(settings)
-    return settings
+    return _with_queues(settings) if settings.autoscale and not settings.queues else settings
+
+
+def _with_queues(settings: UpSettings) -> UpSettings:
+    """Scaled for the queues that the workers would serve: those of all tasks."""
+    from jobyard.registry import discover  # noqa: PLC0415 - imports all tasks, for this only
+
+    tasks = discover(settings.task_modules).tasks()
+    named = sorted({task.queue for task in tasks if task.queue})
+    queues = dict.fromkeys((*BUILT_IN_QUEUES, settings.default_queue, *named))
+    return settings.model_copy(update={"queues": tuple(queues)})

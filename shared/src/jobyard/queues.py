@@ -6,6 +6,9 @@ import re
 
 DEFAULT_QUEUE = "default"
 
+BUILT_IN_QUEUES = ("high", "default", "low", "notifications")
+"""Those of the built-in tasks, in the order in which a worker empties them."""
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 JOB_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
 

@@ -30,8 +30,8 @@ def service_programs(settings: UpSettings) -> list[Program]:
     Raises:
         NotInstalledError: One of their commands is missing.
     """
-    environment = _environment(settings)
-    workers = _workers(settings, environment)
+    environment = environment_of(settings)
+    workers = [worker_program(settings, number) for number in first_workers(settings)]
     api, scheduler = (
         _program(name, f"jobyard-{name}", Stage.SERVICES, environment, SERVICE_STOP_SECONDS)
         for name in ("api", "scheduler")
@@ -41,19 +41,33 @@ def service_programs(settings: UpSettings) -> list[Program]:
 
 def service_names(settings: UpSettings) -> list[str]:
     """The names that the log will show."""
-    return ["store", "api", "scheduler", *_worker_names(settings)]
+    most = settings.autoscale_max if settings.autoscale else settings.workers
+    return ["store", "api", "scheduler", *map(worker_name, range(1, most + 1))]
 
 
-def _worker_names(settings: UpSettings) -> list[str]:
-    return [f"worker-{number}" for number in range(1, settings.workers + 1)]
+def worker_name(number: int) -> str:
+    """The name of a worker, counted from 1."""
+    return f"worker-{number}"
 
 
-def _workers(settings: UpSettings, environment: dict[str, str]) -> list[Program]:
-    stop_seconds = settings.grace_seconds + WORKER_MARGIN_SECONDS
-    return [
-        _program(name, "jobyard-worker", Stage.WORKERS, environment, stop_seconds)
-        for name in _worker_names(settings)
-    ]
+def first_workers(settings: UpSettings) -> range:
+    """The numbers of the workers that are there from the start."""
+    return range(1, (settings.autoscale_min if settings.autoscale else settings.workers) + 1)
+
+
+def worker_program(settings: UpSettings, number: int) -> Program:
+    """One worker.
+
+    Raises:
+        NotInstalledError: Its command is missing.
+    """
+    return _program(
+        worker_name(number),
+        "jobyard-worker",
+        Stage.WORKERS,
+        environment_of(settings),
+        settings.grace_seconds + WORKER_MARGIN_SECONDS,
+    )
 
 
 def _program(
@@ -80,7 +94,8 @@ def _installed(command: str) -> str:
     return found
 
 
-def _environment(settings: UpSettings) -> dict[str, str]:
+def environment_of(settings: UpSettings) -> dict[str, str]:
+    """What every service of the yard is started with."""
     given = {
         "JOBYARD_REDIS_URL": settings.redis_url,
         "JOBYARD_API_HOST": settings.api_host,
@@ -88,6 +103,19 @@ def _environment(settings: UpSettings) -> dict[str, str]:
         "JOBYARD_GRACE_SECONDS": f"{settings.grace_seconds:g}",
         "PYTHONUNBUFFERED": "1",
     }
+    if settings.autoscale:
+        given |= _scaled(settings)
     # One API, nothing that balances: nobody would notice that it drains.
     usual = {"JOBYARD_LOG_FORMAT": "console", "JOBYARD_API_DRAIN_SECONDS": "0"}
     return {**usual, **os.environ, **given}
+
+
+def _scaled(settings: UpSettings) -> dict[str, str]:
+    """The workers serve what they are scaled for, and the scheduler knows their pool."""
+    pool = settings.scaled_pool(settings.queues)
+    return {
+        "JOBYARD_POOL": pool.name,
+        "JOBYARD_QUEUES": ",".join(pool.queues),
+        "JOBYARD_CONCURRENCY": str(pool.concurrency),
+        "JOBYARD_POOLS": f"[{pool.model_dump_json(by_alias=True)}]",
+    }

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from jobyard.connection import connect, describe
 from jobyard.errors import JobyardError, StoreDataError, StoreUnavailableError
-from jobyard.store import Store, calls
+from jobyard.store import Store, calls, scaling_calls
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from jobyard.scaling import Load, Pool
     from jobyard_cli.settings import UpSettings
 
 
@@ -44,6 +45,22 @@ class Roll:
             return any(worker.pid in pids for worker in self._store.run(calls.workers()))
         except (StoreUnavailableError, StoreDataError):
             return False
+
+    def idle(self, pids: Collection[int]) -> set[int]:
+        """Those of ``pids`` whose workers hold no job now; none where that cannot be known."""
+        try:
+            workers = self._store.run(calls.workers())
+        except (StoreUnavailableError, StoreDataError):
+            return set()
+        free = {each.pid for each in workers if not each.held and not each.busy}
+        return {pid for pid in pids if pid in free}
+
+    def load(self, pool: Pool) -> Load | None:
+        """What a pool has to do; None where that cannot be known."""
+        try:
+            return self._store.run(scaling_calls.loads([pool]))[pool.name]
+        except (StoreUnavailableError, StoreDataError):
+            return None
 
 
 def _trouble(settings: UpSettings) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from jobyard_cli.yard.crew import Crew
 from jobyard_cli.yard.embedded import free_port, store_program
 from jobyard_cli.yard.programs import service_programs
 from jobyard_cli.yard.readiness import api_is_ready, store_answers, wait_until
+from jobyard_cli.yard.scaler import Scaler
 from jobyard_cli.yard.service import Stage
 from jobyard_cli.yard.yard import ServiceStoppedError, Yard
 
@@ -55,9 +57,22 @@ class Session:
         self._start_services()
         if self._becomes_ready():
             self._greet()
+        scaler = self._scaler() if self._settings.autoscale else None
         while not self._ends():
             self._yard.revive()
+            if scaler is not None:
+                scaler.turn()
             time.sleep(POLL_SECONDS)
+
+    def _scaler(self) -> Scaler:
+        roll, settings = self._registered(), self._settings
+        return Scaler(
+            settings.scaled_pool(settings.queues),
+            settings.terms(),
+            Crew(settings, self._yard, roll.idle),
+            load=roll.load,
+            say=self._log.say,
+        )
 
     def _start_store(self, directory: Path, lock_descriptor: int) -> None:
         port = free_port()

@@ -29,6 +29,7 @@ class Yard:
         self._guard = guard
         self._directory = directory
         self._services: list[Service] = []
+        self._leaving: list[tuple[Service, float]] = []
 
     def start(self, program: Program) -> None:
         """Starts one more program."""
@@ -36,6 +37,24 @@ class Yard:
         self._services.append(service)
         service.start()
         write_targets(self._directory, (service.program for service in self._services))
+
+    def retire(self, name: str) -> None:
+        """Asks a service to stop; it is not started again, and forgotten when it has ended."""
+        for service in [each for each in self._services if each.program.name == name]:
+            self._services.remove(service)
+            service.ask_to_stop()
+            self._leaving.append((service, time.monotonic() + service.program.stop_seconds))
+
+    def names(self, stage: Stage) -> set[str]:
+        """The names of a stage's services, with those that are leaving."""
+        leaving = (service for service, _ in self._leaving)
+        services = [*self._of(stage), *(each for each in leaving if each.program.stage is stage)]
+        return {service.program.name for service in services}
+
+    def by_pid(self, stage: Stage) -> dict[int, str]:
+        """The names of a stage's services that are to stay, by process id."""
+        services = self._of(stage)
+        return {each.pid: each.program.name for each in services if each.pid is not None}
 
     def pids(self, stage: Stage) -> set[int]:
         """The process ids of a stage's services."""
@@ -59,6 +78,7 @@ class Yard:
         self._check_settings()
         for service in self._services:
             service.revive()
+        self._see_off()
 
     def check_alive(self, stage: Stage) -> None:
         """Finds services of a stage that have ended.
@@ -72,11 +92,21 @@ class Yard:
 
     def stop(self, report: Callable[[str], None]) -> None:
         """Stops everything, stage by stage, and kills what outlives its time."""
+        self._services += [service for service, _ in self._leaving]
+        self._leaving.clear()
         for stage in Stage:
             services = self._of(stage)
             if services:
                 report(f"stopping {', '.join(service.program.name for service in services)}")
             self._stop(services)
+
+    def _see_off(self) -> None:
+        """Ends what is leaving and has ended, or outlives its time."""
+        now = time.monotonic()
+        for service, deadline in self._leaving.copy():
+            if service.exit_code() is not None or now > deadline:
+                service.wait(now)
+                self._leaving.remove((service, deadline))
 
     def _check_settings(self) -> None:
         for service in self._services:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from jobyard.queues import check_name
+from jobyard.queues import BUILT_IN_QUEUES, check_name
 from jobyard.settings import (
     MetricsSettings,
     Names,
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 _MOST_SLOTS = 1_000
 _MOST_COROUTINES = 10_000
-_BUILT_IN = ("high", "default", "low", "notifications")
 
 
 def _default_queues(fields: dict[str, Any]) -> tuple[str, ...]:
     """The queues of the built-in tasks, and the configured default queue."""
-    return tuple(dict.fromkeys((*_BUILT_IN, fields.get("default_queue", "default"))))
+    return tuple(dict.fromkeys((*BUILT_IN_QUEUES, fields.get("default_queue", "default"))))
 
 
 def _weight(text: str) -> tuple[str, float]:

@@ -66,12 +66,12 @@ def _up() -> Rules:
 
 
 def _down() -> Rules:
-    return Rules(120, (Policy("Percent", 50, 60), Policy("Pods", 2, 60)))
+    return Rules(120, (Policy("Percent", 25, 30), Policy("Pods", 1, 30)))
 
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
-    """Both directions. Up at once; down within two minutes of the last need, by halves."""
+    """Both directions. As the chart has them: up at once, down slowly."""
 
     up: Rules = field(default_factory=_up)
     down: Rules = field(default_factory=_down)

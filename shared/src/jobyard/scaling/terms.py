@@ -28,7 +28,7 @@ class Terms:
     maximum: int = 10
     polling_seconds: float = 5.0
     sync_seconds: float = 15.0
-    cooldown_seconds: float = 300.0
+    cooldown_seconds: float = 120.0
     tolerance: float = TOLERANCE
     behavior: Behavior = field(default_factory=Behavior)
     fallback_failures: int = 3
