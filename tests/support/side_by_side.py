@@ -12,6 +12,9 @@ HEAVY = (
 )
 """Files whose tests keep both cores of a small machine busy."""
 
+TOGETHER = ("tests/monitoring/test_live.py",)
+"""Files whose tests share what takes long to start: each file to one process."""
+
 
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc] # its base has no types
     """Gives each test to whichever process is free; the heavy ones all to one, and first.
@@ -20,4 +23,7 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc] # its base has no t
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "heavy" if nodeid.startswith(HEAVY) else nodeid
+        if nodeid.startswith(HEAVY):
+            return "heavy"
+        file = nodeid.partition("::")[0]
+        return file if file in TOGETHER else nodeid

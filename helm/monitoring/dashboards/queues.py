@@ -72,8 +72,8 @@ _WAITING = Row(
         ),
         Panel(
             title="Planned for later",
-            description="Scheduled: delayed jobs and those that wait for their next attempt. Blocked: "
-            "jobs of plain RQ code that wait for others.",
+            description="Scheduled: delayed jobs and those that wait for their next attempt. "
+            "Blocked: jobs of plain RQ code that wait for others.",
             queries=(
                 Query(
                     f"sum by (queue, state) ({jobs('scheduled|blocked')})",
