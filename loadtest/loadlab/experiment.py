@@ -92,7 +92,7 @@ class Experiment:
         sampler.start()
         progress = Progress(self.directory, self.scenario, sampler, follower)
         self._run_locust(url, chaos, progress)
-        return self._account(Api(url), follower, progress)
+        return self._account(Api(url), follower, sampler, progress)
 
     def _run_locust(self, url: str, chaos: Chaos, progress: Progress) -> None:
         self._say(f"{self.scenario.name}: {self.scenario.seconds:g} s against {url}")
@@ -149,10 +149,12 @@ class Experiment:
             "LOADLAB_DIRECTORY": str(self.directory),
         }
 
-    def _account(self, api: Api, follower: Follower, progress: Progress) -> dict[str, Any]:
+    def _account(
+        self, api: Api, follower: Follower, sampler: Sampler, progress: Progress
+    ) -> dict[str, Any]:
         """Waits for the ends of all jobs, then counts them."""
         deadline = time.monotonic() + self.scenario.drain_seconds
-        while time.monotonic() < deadline and progress.open_jobs() > 0:
+        while time.monotonic() < deadline and progress.open_jobs() > 0 and not sampler.is_at_rest:
             time.sleep(_POLL_SECONDS)
         self._say(progress.line())
         follower.stop()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from loadlab.api import Api
 
 PERIOD_SECONDS = 1.0
+_REST_SAMPLES = 5
 
 
 class Sampler:
@@ -35,6 +36,12 @@ class Sampler:
         self._path = directory / SAMPLES
         self._ending = threading.Event()
         self.latest: dict[str, Any] = {}
+        self._rests_for = 0
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing waited and nothing ran the last times it looked."""
+        return self._rests_for >= _REST_SAMPLES
 
     def start(self) -> None:
         """Begins."""
@@ -48,6 +55,7 @@ class Sampler:
         with self._path.open("a", buffering=1) as file:
             while not self._ending.wait(PERIOD_SECONDS - time.time() % PERIOD_SECONDS):
                 self.latest = self._sample()
+                self._rests_for = self._rests_for + 1 if _rests(self.latest["queues"]) else 0
                 file.write(json.dumps(self.latest) + "\n")
 
     def _sample(self) -> dict[str, Any]:
@@ -97,6 +105,12 @@ def _queues(answer: dict[str, Any] | None) -> dict[str, Any] | None:
     sums = {name: sum(queue[name] or 0 for queue in queues) for name in names}
     ages = [queue["oldest_age_seconds"] or 0.0 for queue in queues]
     return {**sums, "oldest_age_seconds": max(ages, default=0.0)}
+
+
+def _rests(queues: dict[str, Any] | None) -> bool:
+    return queues is not None and not any(
+        queues[name] for name in ("queued", "running", "scheduled")
+    )
 
 
 def _workers(answer: dict[str, Any] | None) -> dict[str, Any] | None:
