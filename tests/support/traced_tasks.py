@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
+from pathlib import Path
 
 from opentelemetry import trace
 
 from jobyard import Context, task
+from support.ledger import LEDGER_VARIABLE, Ledger, append
 
 _tracer = trace.get_tracer("tests")
 
@@ -47,3 +51,24 @@ def traced_function() -> str:
     """Of plain RQ code."""
     with _tracer.start_as_current_span("function's work"):
         return "done"
+
+
+@task
+def traced_survivor(context: Context) -> str:
+    """Makes a span and waits to be killed with its worker, the first time."""
+    with _tracer.start_as_current_span("before the kill"):
+        pass
+    entries = Ledger(Path(os.environ[LEDGER_VARIABLE])).entries()
+    append("start", context.job_id, context.token, context.attempt)
+    if not any(entry.job_id == context.job_id for entry in entries):
+        context.sleep(120)
+    with _tracer.start_as_current_span("after the rescue"):
+        return context.enqueue("traced_follower")
+
+
+@task(isolated=True)
+def traced_crasher() -> None:
+    """Makes a span and kills its own process."""
+    with _tracer.start_as_current_span("last work"):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
