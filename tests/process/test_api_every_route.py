@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi.routing import iter_route_contexts
 
 from jobyard.api_keys import Scope
 from jobyard.connection import connect
@@ -15,9 +14,8 @@ from jobyard.settings import Settings
 from jobyard.store import Store, calls
 from jobyard.store.records import ErrorInfo, Failed, Succeeded
 from jobyard_api.access import GuardedRoute
-from jobyard_api.application import create_app
-from jobyard_api.settings import ApiSettings
 from support.builders import build_nonce, build_settlement
+from support.every_route import BODIES, ROUTES, contexts, filled
 from support.keys import make_key, set_quotas
 from support.signed_in import SignedIn, signed_in
 
@@ -32,31 +30,10 @@ SECRET = "do-not-show-me"
 IDS = {"job_id", "key_id", "tenant"}
 """Parameters of paths that name what belongs to a tenant."""
 
-BODIES = {"reschedule_job": {"delay_seconds": 60}}
-"""What routes take that ask for a body, by operation."""
-
 NOT_OWNED = {"name", "code", "email", "queue", "worker", "queue_name", "service"}
 """Parameters that name what belongs to no tenant."""
 
 
-def contexts() -> list[Any]:
-    """Every route of the application."""
-    app = create_app(ApiSettings.load(_env_file=None))
-    return list(iter_route_contexts(app.routes))
-
-
-def routes() -> list[tuple[str, str, Any]]:
-    """Method, path and route of each operation."""
-    found = [
-        (method, context.path, context.original_route)
-        for context in contexts()
-        if isinstance(context.original_route, GuardedRoute)
-        for method in sorted(context.methods)
-    ]
-    return sorted(found, key=lambda row: row[:2])
-
-
-ROUTES = routes()
 NAMES = [f"{method} {path}" for method, path, _ in ROUTES]
 
 
@@ -87,12 +64,6 @@ def test_every_parameter_of_a_path_is_known_to_these_tests() -> None:
     names = {name for _, _, route in ROUTES for name in route.param_convertors}
 
     assert names <= IDS | NOT_OWNED
-
-
-def filled(path: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        path = path.replace(f"{{{name}}}", value)
-    return path
 
 
 def test_no_route_but_the_public_ones_answers_without_a_key(server: StoreServer) -> None:

@@ -7,8 +7,8 @@ AFTER = tend_all
 
 local tenant = ARGV[2]
 local function cancel(id)
-  local job = fields(id, 'status', 'origin', 'worker_name', 'token', 'cancel')
-  if not job or not job[1] or not is_of(id, tenant) then return 'missing', '' end
+  local job = is_of(id, tenant) and fields(id, 'status', 'origin', 'worker_name', 'token', 'cancel')
+  if not job or not job[1] then return 'missing', '' end
   local status, queue, worker, token = job[1], job[2] or 'default', job[3], job[4]
   if status == 'started' and worker and token then
     if job[5] == '1' then return 'canceling', status end

@@ -29,8 +29,8 @@ local function forget_ended(id, queue, status, ties)
 end
 
 local function delete(id)
-  local job = fields(id, 'status', 'origin', 'task', 'tenant', 'tags', 'ties')
-  if not job or not job[1] or not is_of(id, tenant) or UNKEPT[id] then return 'missing' end
+  local job = is_of(id, tenant) and fields(id, 'status', 'origin', 'task', 'tenant', 'tags', 'ties')
+  if not job or not job[1] or UNKEPT[id] then return 'missing' end
   local status, queue = job[1], job[2] or 'default'
   if status == 'started' then return 'running' end
   if ENDS[status] then forget_ended(id, queue, status, job[6]) else cancel(id, queue, job) end

@@ -4,7 +4,7 @@
 -- payload and result where they are kept apart, else ''.
 
 local id = ARGV[2]
-if redis.call('TYPE', key('job', id)).ok ~= 'hash' or not is_of(id, ARGV[3]) then return '' end
+if not is_of(id, ARGV[3]) or redis.call('TYPE', key('job', id)).ok ~= 'hash' then return '' end
 local job = whole(id)
 local queue = redis.call('HGET', key('job', id), 'origin') or ''
 local due = redis.call('ZSCORE', key('scheduled', queue), id) or ''

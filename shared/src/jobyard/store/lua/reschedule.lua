@@ -9,8 +9,8 @@ if string.sub(ARGV[4], 1, 1) == '+' then due_ms = NOW + due_ms end
 local ENDS = { finished = true, failed = true, canceled = true, stopped = true }
 
 local function reschedule(id)
-  local job = fields(id, 'status', 'origin', 'moved_by', 'attempts')
-  if not job or not job[1] or not is_of(id, tenant) then return 'missing' end
+  local job = is_of(id, tenant) and fields(id, 'status', 'origin', 'moved_by', 'attempts')
+  if not job or not job[1] then return 'missing' end
   local status, queue = job[1], job[2] or 'default'
   if was_moved(job[3], nonce) then return 'done' end
   if status == 'started' then return 'running' end

@@ -19,9 +19,9 @@ local function unpart(id, trace)
 end
 
 local function retry(id)
-  local job = fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired', 'ties', 'tenant', 'unique',
-    'trace')
-  if not job or not job[1] or not is_of(id, tenant) then return 'missing' end
+  local job = is_of(id, tenant) and fields(id, 'status', 'origin', 'moved_by', 'expires_at', 'expired', 'ties',
+    'tenant', 'unique', 'trace')
+  if not job or not job[1] then return 'missing' end
   local status, queue, registry = job[1], job[2] or 'default', ENDS[job[1]]
   if was_moved(job[3], nonce) then return 'done' end
   if status == 'started' then return 'running' end

@@ -4,8 +4,9 @@
 -- Returns '' when there is no such job, else now (ms), queue, status, attempts, cancel, expired, task,
 -- progress, place.
 
-local job = fields(ARGV[2], 'origin', 'status', 'attempts', 'cancel', 'expired', 'task', 'progress')
-if not job or not job[2] or not is_of(ARGV[2], ARGV[3]) then return '' end
+local job = is_of(ARGV[2], ARGV[3])
+  and fields(ARGV[2], 'origin', 'status', 'attempts', 'cancel', 'expired', 'task', 'progress')
+if not job or not job[2] then return '' end
 local reply, stream = { NOW }, yard('events', job[1] or 'default')
 for i = 1, 7 do reply[i + 1] = job[i] or '' end
 reply[9] = '0-0'
