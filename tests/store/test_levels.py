@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jobyard.observability.metrics import QUEUE_JOBS
 from jobyard.store import calls, oversight
 from jobyard.store.levels import RESCUED, Pool, levels, server_of
+from jobyard_scheduler.board import Board
 
 if TYPE_CHECKING:
     from jobyard.store.levels import Levels
     from jobyard.store.records import QueueInfo
     from support.yard import Yard
+
+
+COMMANDS_A_QUEUE = 11
 
 
 def look(yard: Yard) -> Levels:
@@ -30,7 +35,7 @@ def join(yard: Yard, worker: str, pool: str, slots: int, lease_seconds: float = 
 def test_an_empty_yard_has_a_server_and_nothing_else(yard: Yard) -> None:
     seen = look(yard)
 
-    assert (seen.queues, seen.pools, seen.unreadable) == ((), (), 0)
+    assert (seen.queues, seen.pools, seen.unreadable) == ([], [], 0)
     assert seen.server
     assert seen.server.memory_bytes > 0
     assert seen.server.clients >= 1
@@ -82,13 +87,13 @@ def test_pools_have_workers_slots_and_what_is_busy(yard: Yard) -> None:
     yard.renew("w1", busy=3)
     yard.renew("w2", busy=0)
 
-    assert look(yard).pools == (Pool("blue", 2, 1, 8, 3), Pool("green", 1, 0, 1, 0))
+    assert look(yard).pools == [Pool("blue", 2, 1, 8, 3), Pool("green", 1, 0, 1, 0)]
 
 
 def test_a_worker_whose_lease_ran_out_does_not_count_and_its_pool_stays(yard: Yard) -> None:
     join(yard, "w1", "blue", 4, lease_seconds=-1.0)
 
-    assert look(yard).pools == (Pool("blue", 0, 0, 0, 0),)
+    assert look(yard).pools == [Pool("blue", 0, 0, 0, 0)]
 
 
 @pytest.mark.parametrize("who", ["reaper", "keeper"])
@@ -150,3 +155,60 @@ def test_writes_that_a_full_server_refuses_are_counted_by_reason(yard: Yard) -> 
 @pytest.mark.parametrize("info", ["", "NOPERM no\r\n", "# Memory\r\nnonsense"])
 def test_a_server_that_may_not_be_asked_is_not_known(info: str) -> None:
     assert server_of(info) is None
+
+
+def count_of_commands(yard: Yard) -> dict[str, int]:
+    """What one look makes the server do, by command."""
+    look(yard)  # the script is known from now on
+    yard.client.config_resetstat()
+    look(yard)
+    stats: dict[str, dict[str, int]] = yard.client.info("commandstats")
+    calls_of = {name.removeprefix("cmdstat_"): row["calls"] for name, row in stats.items()}
+    return {name: number for name, number in calls_of.items() if not name.startswith("config")}
+
+
+def test_a_look_is_one_call_of_so_many_commands_a_queue_however_many_jobs_wait(yard: Yard) -> None:
+    queues = [f"q{number}" for number in range(10)]
+    for name in queues:
+        yard.submit(f"{name}-first", queue=name)
+    few = count_of_commands(yard)
+    for name in queues:
+        yard.submit(*(f"{name}-{number}" for number in range(50)), queue=name)
+    many = count_of_commands(yard)
+    for name in queues:
+        yard.submit(f"{name}-other", queue=f"{name}-other")
+    twice = count_of_commands(yard)
+
+    assert many == few
+    assert few["evalsha"] == 1
+    assert sum(twice.values()) - sum(few.values()) == 10 * COMMANDS_A_QUEUE
+
+
+def test_series_of_the_store_are_bounded_by_its_queues_and_pools(yard: Yard) -> None:
+    queues = [f"q{number}" for number in range(20)]
+    for number in range(100):  # restarts: each worker has a name of its own
+        join_queues = calls.join(f"w{number}", pool="p", slots=4, lease_seconds=30, queues=queues)
+        yard.store.run(join_queues)
+        yard.leave(f"w{number}")
+    for name in queues:
+        yard.submit(*(f"{name}-{number}" for number in range(50)), queue=name)
+    board = Board()
+
+    board.show(look(yard), 60)
+
+    assert sum(len(source.read()) for source in board.sources()) == 20 * 11 + 4 + 10
+
+
+def test_queues_beyond_a_number_are_shown_as_one(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobyard_scheduler.board.MOST_QUEUES", 2)
+    for name in ("a", "b", "c", "d"):
+        yard.submit(f"{name}-1", f"{name}-2", queue=name)
+    board = Board()
+
+    board.show(look(yard), 60)
+
+    [jobs] = [source for source in board.sources() if source.metric is QUEUE_JOBS]
+    queued = {labels[0]: value for labels, value in jobs.read().items() if labels[1] == "queued"}
+    assert queued == {"a": 2, "b": 2, "other": 4}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobyard.observability import metrics
 from jobyard.observability.values import Reading
 from jobyard.store.levels import RESCUED
+from jobyard.store.queue_sums import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     View: TypeAlias = Callable[[Levels], Values]
 
 
+MOST_QUEUES = 1000
+"""Queues that are told apart, by name: where clients may make up queues, series stay bounded."""
+
+
 class Board:
     """Written by the gauge's thread, read by scrapes."""
 
@@ -30,7 +36,8 @@ class Board:
 
     def show(self, levels: Levels, seconds: float) -> None:
         """These, for so long unless others follow."""
-        self._seen = levels, self._clock() + seconds
+        shown = replace(levels, queues=bounded(levels.queues, MOST_QUEUES, metrics.OTHER))
+        self._seen = shown, self._clock() + seconds
 
     def clear(self) -> None:
         """Nothing: the store did not answer."""

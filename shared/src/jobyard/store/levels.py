@@ -11,7 +11,7 @@ from jobyard.store.queue_sums import queues_of
 from jobyard.store.scripts import script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobyard.store.records import QueueInfo
 
@@ -48,8 +48,8 @@ class Server:
 class Levels:
     """All of it. Queues with their lanes added up; ``server`` None where it may not be asked."""
 
-    queues: tuple[QueueInfo, ...]
-    pools: tuple[Pool, ...]
+    queues: Sequence[QueueInfo]
+    pools: Sequence[Pool]
     unreadable: int
     server: Server | None
 
@@ -63,8 +63,8 @@ def _levels(reply: list[Any]) -> Levels:
     now_ms, info, unreadable, queues, pools = reply
     rows = [[*row, b"", b"", [RESCUED.encode(), rescued]] for *row, rescued in queues]
     return Levels(
-        queues=tuple(queues_of(reading.queues([now_ms, *rows]))),
-        pools=tuple(sorted(map(_pool, pools), key=lambda pool: pool.name)),
+        queues=queues_of(reading.queues([now_ms, *rows])),
+        pools=sorted(map(_pool, pools), key=lambda pool: pool.name),
         unreadable=unreadable,
         server=server_of(info.decode(errors="replace")),
     )

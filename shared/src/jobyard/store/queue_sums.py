@@ -22,6 +22,13 @@ def queues_of(lanes: Iterable[QueueInfo]) -> list[QueueInfo]:
     return [_sum(name, found[name]) for name in sorted(found)]
 
 
+def bounded(queues: Sequence[QueueInfo], most: int, rest: str) -> list[QueueInfo]:
+    """The first ``most`` of them, and the others added up as a queue named ``rest``."""
+    if len(queues) <= most:
+        return list(queues)
+    return [*queues[:most], _sum(rest, queues[most:])]
+
+
 def _sum(name: str, lanes: Sequence[QueueInfo]) -> QueueInfo:
     oldest = max(lanes, key=lambda lane: lane.oldest_age_seconds or -1.0)
     counters: Counter[str] = Counter()
