@@ -4,7 +4,7 @@ BIN := .venv/bin
 SYNCED := .venv/.synced
 UV := UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
-BENCHES := worker api read latency sleepers hoarding store large memory first_job
+BENCHES := worker api read latency sleepers hoarding store large memory first_job scrape overhead
 SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
 DOCKER ?= docker

@@ -23,15 +23,15 @@ from jobyard.ids import Nonces
 from jobyard.store import calls
 from jobyard.store.records import Succeeded
 from jobyard_worker.settings import WorkerSettings
-from lab import Lab, print_versions, wait_until
+from lab import Lab, print_versions
 from peer import NAMES, Peer
-from usage import processor, tree_of
+from runs import Run, rate
+from usage import processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jobyard.store.records import Claimed
-    from support.processes import Service
 
 JOBS = {
     "rq": 1_500,
@@ -48,17 +48,7 @@ JOBS = {
 }
 """About five seconds each on two cores."""
 
-_WARM_SHARE = 0.05
 _BARE = "bare"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One measurement: jobs a second, and microseconds of processor time a job."""
-
-    rate: float
-    worker_us: float
-    server_us: float
 
 
 @dataclass
@@ -144,32 +134,13 @@ def _repeat(lab: Lab, participant: Participant) -> bool:
 
 def _peer(lab: Lab, jobs: int, peer: Peer) -> Run:
     peer.submit(jobs)
-    return _rate(lab, peer.start, lambda: peer.finished(jobs), jobs)
+    return rate(lab, peer.start, lambda: peer.finished(jobs), jobs)
 
 
 def _jobyard(lab: Lab, jobs: int, env: dict[str, object]) -> Run:
     is_asyncio = env["JOBYARD_EXECUTOR"] == "asyncio"
     lab.submit("bench_async_noop" if is_asyncio else "bench_noop", jobs)
-    return _rate(lab, lambda: lab.worker(**env), lab.finished, jobs)
-
-
-def _rate(lab: Lab, start: Callable[[], Service], finished: Callable[[], int], jobs: int) -> Run:
-    with start() as service:
-        try:
-            return _watch(lab, service, finished, jobs)
-        except TimeoutError:
-            print(service.log()[-4000:])
-            raise
-
-
-def _watch(lab: Lab, service: Service, finished: Callable[[], int], jobs: int) -> Run:
-    first, began = wait_until(finished, max(int(jobs * _WARM_SHARE), 1))
-    pids, server = tree_of(service), [lab.server.pid]
-    worker_before, server_before = processor(pids), processor(server)
-    last, ended = wait_until(finished, jobs)
-    worker, store = processor(pids) - worker_before, processor(server) - server_before
-    done = last - first
-    return Run(done / (ended - began), worker.total / done * 1e6, store.total / done * 1e6)
+    return rate(lab, lambda: lab.worker(**env), lab.finished, jobs)
 
 
 def _bare(lab: Lab, jobs: int) -> Run:
