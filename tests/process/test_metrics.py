@@ -14,7 +14,8 @@ from jobyard.observability.metrics import API, EVERY, LEVELS, SCHEDULER, WORKER
 from jobyard.store import calls
 from support.jobs import ended, submit
 from support.rest import Rest
-from support.scraping import scrape
+from support.scraping import port_of, scrape
+from support.servers import free_port
 from support.waiting import wait_for
 from support.workers import EXECUTORS, WITHOUT_FORK, start_worker
 
@@ -250,3 +251,18 @@ def test_open_streams_of_events_are_counted(services: Services) -> None:
             wait_for(lambda: scrape(api.service).value("jobyard_event_clients") == 1)
 
         wait_for(lambda: scrape(api.service).value("jobyard_event_clients") == 0)
+
+
+def test_a_slow_bucket_names_a_trace_that_led_there(services: Services, store: Store) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    nobody = f"http://127.0.0.1:{free_port()}"
+    worker = start_worker(services, OTEL_EXPORTER_OTLP_ENDPOINT=nobody)
+
+    job_id = submit(store, "add", {"a": 2, "b": 3}, trace=f"00-{trace_id}-b7ad6b7169203331-01")
+    ended(store, job_id)
+
+    url = f"http://127.0.0.1:{port_of(worker)}/metrics"
+    accepted = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    example = f'# {{trace_id="{trace_id}"}}'
+    wait_for(lambda: example in httpx.get(url, headers=accepted).text, message=worker.log)
+    assert example not in httpx.get(url).text

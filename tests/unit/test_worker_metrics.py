@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
+from jobyard.observability.trace_context import TraceContext
+from jobyard.observability.tracer import OpenSpan
 from jobyard.observability.values import Histogram
 from jobyard.store.records import RQEnded, Settled
 from jobyard_worker.delivery import Delivery
@@ -163,25 +166,28 @@ def test_jobs_that_a_job_left_count_as_submitted_once_it_is_stored() -> None:
     }
 
 
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+RUN = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled=True)
 
 
-@pytest.mark.parametrize("link", ["", ";link"])
-def test_a_recorded_trace_is_the_example_of_its_buckets(link: str) -> None:
-    trace = f"00-{TRACE_ID}-b7ad6b7169203331-01{link}".encode()
+def traced(*, is_recorded: bool) -> tuple[Delivery, Settlement]:
+    delivery, settlement = ended(enqueued_at=QUEUED_AT, **AT_NOON)
+    span = TracerProvider().get_tracer("tests").start_span("run") if is_recorded else None
+    delivery.span = OpenSpan(RUN, span)
+    return delivery, settlement
 
-    metrics = noted(ended(trace=trace, enqueued_at=QUEUED_AT, **AT_NOON))
+
+def test_a_run_that_is_recorded_is_the_example_of_its_buckets() -> None:
+    metrics = noted(traced(is_recorded=True))
 
     for name in ("run", "wait", "end_to_end"):
         [distribution] = spread(metrics, f"jobyard_job_{name}_seconds").values()
         [(place, example)] = distribution.exemplars.items()
-        assert example.trace_id == TRACE_ID
+        assert example.trace_id == RUN.trace_id
         assert distribution.counts[place] == 1
 
 
-@pytest.mark.parametrize("trace", [f"00-{TRACE_ID}-b7ad6b7169203331-00", "00-made-up-01", "\xff"])
-def test_a_trace_that_is_not_recorded_is_no_example(trace: str) -> None:
-    metrics = noted(ended(trace=trace.encode("latin-1")))
+def test_a_run_that_is_not_recorded_is_no_example() -> None:
+    metrics = noted(traced(is_recorded=False))
 
     [distribution] = spread(metrics, "jobyard_job_run_seconds").values()
     assert distribution.exemplars == {}

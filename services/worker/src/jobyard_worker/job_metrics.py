@@ -9,7 +9,6 @@ from jobyard.observability import metrics
 from jobyard.observability.build import build_info
 from jobyard.observability.metrics import OTHER
 from jobyard.observability.submissions import Submissions
-from jobyard.observability.trace_context import LINK, parse_traceparent
 from jobyard.observability.values import Counter, Histogram, Reading
 from jobyard.store.records import Settled, Succeeded
 from jobyard_worker.outcome import outcome_of
@@ -71,7 +70,8 @@ class JobMetrics:
         job, outcome = delivery.job, outcome_of(settlement)
         queue = self._queues.get(job.queue) or self._queue_of(job.queue)
         task = delivery.task if delivery.task in self._tasks else OTHER
-        trace_id = _trace_id_of(job.trace) if job.trace else ""
+        span = delivery.span
+        trace_id = span.context.trace_id if span is not None and span.is_recorded else ""
         self._completed.add((queue, task, outcome))
         self._runs.observe(settlement.ended - settlement.started, (queue, task), trace_id)
         if job.enqueued_at:
@@ -88,12 +88,6 @@ class JobMetrics:
         """A worker serves few queues; to cut a name takes longer than to look it up."""
         queue = self._queues[lane] = base_of(lane)
         return queue
-
-
-def _trace_id_of(trace: bytes) -> str:
-    """Of a trace that is recorded; an example that leads nowhere is none."""
-    found = parse_traceparent(trace.decode("latin-1").removesuffix(LINK))
-    return found.trace_id if found and found.is_sampled else ""
 
 
 def sources_of(jobs: JobMetrics, settings: WorkerSettings, loop: Loop, link: Link) -> list[Source]:
