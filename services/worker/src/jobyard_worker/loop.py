@@ -79,7 +79,7 @@ class Loop:
         self._settings = settings
         self._join = join
         self._worker = ""
-        self._hands = Hands()
+        self._hands = Hands(settings.max_job_seconds)
         self._pace = Pace()
         self._drain: Drain | None = None
         self._is_stop_asked = False
@@ -113,6 +113,10 @@ class Loop:
     def overdue_slots(self, seconds: float) -> int:
         """Jobs that go on ``seconds`` after their timeout: nothing ends a thread."""
         return self._hands.overdue(time.monotonic() - seconds)
+
+    def oldest_since(self) -> float | None:
+        """Since when the oldest job is here (``time.monotonic``); None where there is none."""
+        return self._hands.oldest_since()
 
     @property
     def busy_slots(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -112,6 +113,40 @@ class WorkerSettings(TaskSettings, MetricsSettings):
         validation_alias=env("JOBYARD_GRACE_SECONDS"),
         description="from SIGTERM to the end",
     )
+    max_job_seconds: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=env("JOBYARD_MAX_JOB_SECONDS"),
+        description="longest timeout of a job here, whatever it asks for; 0 for any",
+    )
+    deletion_cost: bool = Field(
+        False,
+        validation_alias=env("JOBYARD_DELETION_COST"),
+        description="true tells Kubernetes to take idle pods first when it scales in",
+    )
+    pod_name: str = Field(
+        "", validation_alias=env("POD_NAME"), description="name of the worker's pod, for that"
+    )
+    pod_namespace: str = Field(
+        "", validation_alias=env("POD_NAMESPACE"), description="and its namespace"
+    )
+    kubernetes_host: str = Field(
+        "",
+        validation_alias=env("KUBERNETES_SERVICE_HOST"),
+        description="API server; Kubernetes sets it in each pod",
+    )
+    kubernetes_port: int = Field(
+        443,
+        ge=1,
+        le=65535,
+        validation_alias=env("KUBERNETES_SERVICE_PORT"),
+        description="port of the API server",
+    )
+    service_account: Path = Field(
+        Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        validation_alias=env("JOBYARD_SERVICE_ACCOUNT"),
+        description="directory of the token and ca.crt that the API server is asked with",
+    )
     stall_seconds: float = Field(
         300.0,
         gt=0,
@@ -160,6 +195,16 @@ class WorkerSettings(TaskSettings, MetricsSettings):
     def _weights_are_used(self) -> Self:
         if self.queue_weights and self.queue_order != "weighted":
             raise ValueError("JOBYARD_QUEUE_WEIGHTS needs JOBYARD_QUEUE_ORDER=weighted")
+        return self
+
+    @model_validator(mode="after")
+    def _pod_is_known(self) -> Self:
+        known = self.pod_name and self.pod_namespace and self.kubernetes_host
+        if self.deletion_cost and not known:
+            raise ValueError(
+                "JOBYARD_DELETION_COST needs POD_NAME, POD_NAMESPACE and, in a pod always there, "
+                "KUBERNETES_SERVICE_HOST"
+            )
         return self
 
     @field_validator("concurrency")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -32,11 +33,13 @@ from jobyard.store.log_level_calls import level_reader
 from jobyard.store.records import ENGINE
 from jobyard_worker.assembly import assemble, traces_of
 from jobyard_worker.curfew import Curfew
+from jobyard_worker.deletion_cost import DeletionCost
 from jobyard_worker.health import Health
 from jobyard_worker.identity import new_worker_name
 from jobyard_worker.job_metrics import JobMetrics, sources_of
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.loop import Loop
+from jobyard_worker.pod import Pod
 from jobyard_worker.rqjobs import options
 from jobyard_worker.rqjobs.address import address_of
 from jobyard_worker.rqjobs.handlers import Handlers
@@ -47,6 +50,7 @@ from jobyard_worker.wake import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from jobyard.registry import Registry
     from jobyard_worker.rqjobs.terms import Terms
@@ -175,7 +179,8 @@ class Worker(BaseWorker):
         handlers.start(loop.ask_to_stop)
         signals.pass_to(loop.ask_to_stop)
         followed = level_followed(settings.log_level, level_reader(store, Service.WORKER))
-        with Curfew(signals, settings.grace_seconds), served, followed:
+        cost = _deletion_cost_of(settings, loop)
+        with Curfew(signals, settings.grace_seconds), served, followed, cost:
             loop.run()
         signals.ignore()
         if not loop.has_running_jobs:
@@ -283,6 +288,20 @@ def _report_stock_workers(store: Store) -> None:
     for info in store.run(calls.workers()):
         if info.is_stock:
             _log.warning("stock_worker.found", worker=info.name, queues=",".join(info.queues))
+
+
+def _deletion_cost_of(settings: WorkerSettings, loop: Loop) -> AbstractContextManager[None]:
+    """What tells Kubernetes of long jobs; nothing where that is not asked for."""
+    if not settings.deletion_cost:
+        return nullcontext()
+    pod = Pod(
+        settings.kubernetes_host,
+        settings.kubernetes_port,
+        settings.pod_namespace,
+        settings.pod_name,
+        settings.service_account,
+    )
+    return DeletionCost(pod, loop.oldest_since)
 
 
 def _leave_at_once() -> None:

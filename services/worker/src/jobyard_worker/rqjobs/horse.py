@@ -32,6 +32,7 @@ from jobyard.observability.logging import LogFields, configure_logging, get_logg
 from jobyard.observability.tracing import start_child_tracing
 from jobyard.settings import Settings
 from jobyard.store.data import PICKLE_REFUSED, is_pickled
+from jobyard_worker.cap import capped_seconds
 from jobyard_worker.outcome import describe
 from jobyard_worker.rqjobs.functions import Functions
 from jobyard_worker.rqjobs.terms import FAILURE_TTL_SECONDS, Terms
@@ -202,7 +203,7 @@ class _Ride:
         job.started_at = now()
         queue_class: Any = import_attribute(self.terms.queue_class)
         timeout = job.timeout or queue_class.DEFAULT_TIMEOUT
-        with self._limit(timeout):
+        with self._limit(capped_seconds(timeout, self.terms.max_job_seconds) or 0):
             return job.perform()
 
     def _limit(self, seconds: float) -> contextlib.AbstractContextManager[Any]:

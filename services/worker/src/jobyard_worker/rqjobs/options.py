@@ -78,6 +78,7 @@ def terms_of_rq(worker: BaseWorker, settings: WorkerSettings, *, with_scheduler:
         exception_handlers=_handlers_of(worker._exc_handlers),  # noqa: SLF001 - RQ shows them nowhere else
         result_ttl_seconds=worker.default_result_ttl,
         max_result_bytes=settings.max_result_bytes,
+        max_job_seconds=settings.max_job_seconds,
         is_of_rq=True,
         promotes=with_scheduler,
     )
@@ -89,6 +90,7 @@ def terms_of(settings: WorkerSettings) -> Terms:
         functions=settings.rq_functions,
         allow_pickle=settings.allow_pickle,
         max_result_bytes=settings.max_result_bytes,
+        max_job_seconds=settings.max_job_seconds,
     )
 
 

@@ -25,6 +25,8 @@ class Terms:
     exception_handlers: tuple[str, ...] = ()
     result_ttl_seconds: int = RESULT_TTL_SECONDS
     max_result_bytes: int = 16 * 1024 * 1024
+    max_job_seconds: float = 0.0
+    """No job may run for longer; 0 for any time."""
     is_of_rq: bool = False
     """Whether RQ's command line started the worker."""
     promotes: bool = False
