@@ -13,7 +13,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test e2e fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests loadtest
+.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests loadtest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ install: $(SYNCED) ## Set up .venv with the locked dependencies
 
 up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops it
 	@exec $(BIN)/jobyard up $(ARGS)
+
+observe: $(SYNCED) ## Start the yard under a small load, with a Prometheus that watches it
+	@PYTHONPATH=helm exec $(BIN)/python -m monitoring.observe $(ARGS)
 
 test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on redis-server too)
 	$(BIN)/pytest -n 2 $(ARGS)
