@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -75,14 +76,17 @@ def render(
     Raises:
         RefusedError: The schema or a check of the chart's own says no.
     """
-    command = [
+    command = (
         str(helm()), "template", release, str(chart), "--namespace", namespace,
         "--kube-version", kube_version, "--values", "-",
         *(f"--api-versions={each}" for each in capabilities),
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, input=json.dumps(values or {}), capture_output=True, text=True, check=False
-    )
+    )  # fmt: skip
+    return _rendered(command, json.dumps(values or {}))
+
+
+@cache
+def _rendered(command: tuple[str, ...], values: str) -> Release:
+    done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RefusedError(done.stderr)
     return Release(tuple(filter(None, yaml.safe_load_all(done.stdout))), done.stdout)
