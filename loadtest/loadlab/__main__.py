@@ -46,7 +46,6 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     run.add_argument("--processes", type=int, default=1, help="of Locust")
     run.add_argument("--directory", type=Path, help="where everything goes")
-    run.add_argument("--up", default="", help="options of `jobyard up`, as in '--autoscale'")
     compare = commands.add_parser("compare", help="one page with two runs side by side")
     compare.set_defaults(command=_compare)
     compare.add_argument("runs", nargs=2, type=Path, metavar="DIRECTORY")
@@ -63,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> int:
     named = f"{time.strftime('%Y%m%d-%H%M%S')}-{scenario.name}"
     directory = (arguments.directory or _RUNS / named).resolve()
     experiment = Experiment(scenario, directory, arguments.processes, _say)
-    broken = experiment.run(arguments.url, arguments.up.split())
+    broken = experiment.run(arguments.url)
     for line in broken:
         _say(f"BROKEN  {line}")
     _say(f"report: {directory / REPORT_PAGE}")

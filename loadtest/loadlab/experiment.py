@@ -57,7 +57,7 @@ class Experiment:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / SCENARIO).write_text(scenario.model_dump_json(indent=2))
 
-    def run(self, url: str | None, yard_options: list[str]) -> list[str]:
+    def run(self, url: str | None) -> list[str]:
         """Runs against ``url``, or a yard of its own; returns what broke.
 
         Raises:
@@ -68,9 +68,7 @@ class Experiment:
             find: Callable[[], Mapping[str, Sequence[psutil.Process]]] = dict
             if url is None:
                 self._say("starting a yard")
-                yard = stack.enter_context(
-                    LocalYard(self.directory, self.scenario.workers, yard_options)
-                )
+                yard = stack.enter_context(LocalYard(self.directory, self.scenario))
                 url, find = yard.url, yard.processes
             account = self._drive(url, find, stack)
         return self._conclude(account)

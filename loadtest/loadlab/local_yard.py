@@ -20,6 +20,8 @@ from loadlab.tasks import LEDGER_VARIABLE
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from loadlab.scenario import Scenario
+
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 _LOADTEST = Path(__file__).resolve().parent.parent
@@ -39,15 +41,14 @@ class YardError(Exception):
 class LocalYard:
     """Runs while in the ``with`` block; its data and log are in the run's directory."""
 
-    def __init__(self, directory: Path, workers: int, options: list[str]) -> None:
-        """``options`` go to `jobyard up`."""
+    def __init__(self, directory: Path, scenario: Scenario) -> None:
         self._directory = directory
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         command = Path(sysconfig.get_path("scripts")) / "jobyard"
         with (directory / YARD_LOG).open("ab") as log:
             self._process = subprocess.Popen(
-                [str(command), "up", "--workers", str(workers), *options],
+                [str(command), "up", "--workers", str(scenario.workers), *scenario.up],
                 cwd=directory,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from loadlab.scenario import Scenario
 
 _WRITE_SECONDS = 1.0
-_REPORT_KEY = "loadlab"
+_FINISH_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+_REPORT, _FINISH, _REST = "loadlab", "loadlab.finish", "loadlab.rest"
 _events: Any = untyped_events
 
 
@@ -68,38 +70,69 @@ def listen(scenario: Scenario, directory: Path) -> None:
     def prepare(environment: Environment, **_: Any) -> None:
         OpenUser.driver = driver = Driver(environment, scenario)
         _events.test_start.add_listener(lambda **_: driver.begin())
-        if isinstance(environment.runner, WorkerRunner):
-            _report_to_master(driver)
+        runner = environment.runner
+        if isinstance(runner, WorkerRunner):
+            _report_to_master(runner, driver)
+            return
+        records = Records(directory)
+        _events.test_start.add_listener(lambda **_: records.begin())
+        if isinstance(runner, MasterRunner):
+            _receive_from_workers(runner, records)
         else:
-            _write_here(environment, driver, Records(directory))
-        _events.test_stop.add_listener(lambda **_: driver.finish())
+            _write_here(driver, records)
 
     _events.init.add_listener(prepare)
 
 
-def _report_to_master(driver: Driver) -> None:
-    def send(data: dict[str, Any], **_: Any) -> None:
-        data[_REPORT_KEY] = driver.drain()
+def _write_here(driver: Driver, records: Records) -> None:
+    def write_regularly() -> None:
+        while True:
+            gevent.sleep(_WRITE_SECONDS)
+            records.write(driver.drain())
 
-    _events.report_to_master.add_listener(send)
+    def finish(**_: Any) -> None:
+        driver.finish()
+        records.write(driver.drain())
+
+    _events.test_start.add_listener(lambda **_: gevent.spawn(write_regularly))
+    _events.test_stop.add_listener(finish)
 
 
-def _write_here(environment: Environment, driver: Driver, records: Records) -> None:
-    def begin(**_: Any) -> None:
-        records.begin()
-        if not isinstance(environment.runner, MasterRunner):
-            gevent.spawn(_write_regularly, driver, records)
+def _report_to_master(runner: WorkerRunner, driver: Driver) -> None:
+    """With each of Locust's reports, and the rest when the master asks for it."""
+
+    def report(data: dict[str, Any], **_: Any) -> None:
+        data[_REPORT] = driver.drain()
+
+    def finish(**_: Any) -> None:
+        driver.finish()
+        runner.send_message(_REST, driver.drain())
+
+    _events.report_to_master.add_listener(report)
+    runner.register_message(_FINISH, finish, concurrent=True)
+
+
+def _receive_from_workers(runner: MasterRunner, records: Records) -> None:
+    """Locust's master waits half a second for last reports; answers may be under way for longer."""
+    finished: set[str] = set()
 
     def receive(data: dict[str, Any], **_: Any) -> None:
-        if _REPORT_KEY in data:
-            records.write(data.pop(_REPORT_KEY))
+        if _REPORT in data:
+            records.write(data.pop(_REPORT))
 
-    _events.test_start.add_listener(begin)
+    def receive_rest(msg: Any, **_: Any) -> None:
+        records.write(msg.data)
+        finished.add(msg.node_id)
+
+    def finish(**_: Any) -> None:
+        workers = {worker.id for worker in runner.clients.ready + runner.clients.running}
+        workers |= {worker.id for worker in runner.clients.spawning}
+        runner.send_message(_FINISH)
+        deadline = time.monotonic() + _FINISH_SECONDS
+        while not workers <= finished and time.monotonic() < deadline:
+            gevent.sleep(_POLL_SECONDS)
+        finished.clear()
+
     _events.worker_report.add_listener(receive)
-    _events.quitting.add_listener(lambda **_: records.write(driver.drain()))
-
-
-def _write_regularly(driver: Driver, records: Records) -> None:
-    while True:
-        gevent.sleep(_WRITE_SECONDS)
-        records.write(driver.drain())
+    _events.test_stop.add_listener(finish)
+    runner.register_message(_REST, receive_rest)
