@@ -17,9 +17,10 @@ from loadlab import scenario as scenarios
 from loadlab.drive.run import ScenarioShape, listen
 from loadlab.drive.users import users_of
 
-SCENARIO = scenarios.load(os.environ.get("LOADLAB_SCENARIO", "steady"), [])
-ScenarioShape.scenario = SCENARIO
-ScenarioShape.abstract = os.environ.get("LOADLAB_SHAPE") == "no"
+SCENARIO = scenarios.load(os.environ.get("LOADLAB_SCENARIO", "default"), [])
+BY_HAND = os.environ.get("LOADLAB_SHAPE") == "no"
 
-listen(SCENARIO, Path(os.environ.get("LOADLAB_DIRECTORY", ".")))
+ScenarioShape.scenario = SCENARIO
+ScenarioShape.abstract = BY_HAND
+listen(SCENARIO, Path(os.environ.get("LOADLAB_DIRECTORY", ".")), by_hand=BY_HAND)
 globals().update({user.__name__: user for user in users_of(SCENARIO)})

@@ -60,7 +60,10 @@ class Lab:
 
 
 @pytest.mark.slow
-def test_a_run_starts_a_yard_follows_each_job_and_reports(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("processes", "follow_by"), [("2", "poll"), ("1", "stream")])
+def test_a_run_starts_a_yard_follows_each_job_and_reports(
+    processes: str, follow_by: str, tmp_path: Path
+) -> None:
     mix = "mix={submit=2, follow=2, batch=1, read=1, classic=1, browse=1}"
     generous = "thresholds={error_share=0, achieved_share=0}"
     lab = Lab(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import random
 import time
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.pool import Group
 
+from loadlab.api import Api
 from loadlab.drive.connections import Connections, NoAnswerError, Reply
+from loadlab.drive.ends import Ends
 from loadlab.drive.orders import Orders
 from loadlab.recorder import Recorder
 
@@ -30,22 +33,27 @@ MOST_UNDER_WAY = 20_000
 class Driver:
     """One for each process."""
 
-    def __init__(self, environment: Environment, scenario: Scenario) -> None:
+    def __init__(self, environment: Environment, scenario: Scenario, *, by_hand: bool) -> None:
+        """``by_hand``: a person sets the number of users, and says when it is over."""
         self.scenario = scenario
+        self.rate_of_a_user = 1.0 if by_hand else scenario.rate_of_a_user
+        self._seconds = math.inf if by_hand else scenario.seconds
         self.recorder = Recorder()
         self.draw = random.Random(f"{scenario.seed} {os.getpid()}")
         self.orders = Orders(scenario, self.draw)
-        self.connections = Connections(
-            environment.host or "http://127.0.0.1:8000", _headers(), scenario.timeout_seconds
-        )
+        url = environment.host or "http://127.0.0.1:8000"
+        self.connections = Connections(url, _headers(), scenario.timeout_seconds)
+        self.ends = Ends(Api(url))
         self.acknowledged: list[str] = []
-        self.ends_at = time.time() + scenario.seconds
+        self.ends_at = math.inf
         self._fire: Any = environment.events.request.fire
         self._under_way = Group()
 
     def begin(self) -> None:
         """The run starts now."""
-        self.ends_at = time.time() + self.scenario.seconds
+        self.ends_at = time.time() + self._seconds
+        if self.scenario.follow_by == "stream" and "follow" in self.scenario.mix:
+            self.ends.start()
 
     def launch(self, act: Callable[[float], None], due: float) -> None:
         """Starts what is due, whatever else is under way."""

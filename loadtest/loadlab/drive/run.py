@@ -64,11 +64,11 @@ class Records:
             file.writelines(line + "\n" for line in drained["acknowledged"])
 
 
-def listen(scenario: Scenario, directory: Path) -> None:
-    """Registers for what Locust says from now on."""
+def listen(scenario: Scenario, directory: Path, *, by_hand: bool) -> None:
+    """Registers for what Locust says from now on; ``by_hand`` is told to the driver."""
 
     def prepare(environment: Environment, **_: Any) -> None:
-        OpenUser.driver = driver = Driver(environment, scenario)
+        OpenUser.driver = driver = Driver(environment, scenario, by_hand=by_hand)
         _events.test_start.add_listener(lambda **_: driver.begin())
         runner = environment.runner
         if isinstance(runner, WorkerRunner):

@@ -31,9 +31,9 @@ class OpenUser(User):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        scenario = self.driver.scenario
-        draw = random.Random(f"{self.driver.draw.random()} {next(_NUMBERS)}")
-        self._due_times = due_times(scenario.rate_of_a_user, scenario.spacing, draw)
+        driver = self.driver
+        draw = random.Random(f"{driver.draw.random()} {next(_NUMBERS)}")
+        self._due_times = due_times(driver.rate_of_a_user, driver.scenario.spacing, draw)
 
     @task
     def arrive(self) -> None:
@@ -83,14 +83,17 @@ class Follower(Submitter):
             return
         sent = time.time()
         self.driver.recorder.sent(_END_TO_END, due, sent)
-        outcome = self._outcome(job_id, due)
+        if self.driver.scenario.follow_by == "stream":
+            outcome = self.driver.ends.wait(job_id, self.driver.scenario.drain_seconds)
+        else:
+            outcome = self._poll(job_id, due)
         if outcome == "succeeded":
             self.driver.ended(_END_TO_END, due, sent)
         else:
-            self.driver.refused(_END_TO_END, due, outcome)
+            self.driver.refused(_END_TO_END, due, outcome or "not-ended")
 
-    def _outcome(self, job_id: str, due: float) -> str:
-        """The job's last state, or why it is not known."""
+    def _poll(self, job_id: str, due: float) -> str | None:
+        """The job's last state by long polls; None when it does not end."""
         path = f"/v1/jobs/{job_id}/result?wait=30s"
         while time.time() < due + self.driver.scenario.drain_seconds:
             reply = self.driver.exchange("GET …/result", time.time(), "GET", path)
@@ -98,7 +101,7 @@ class Follower(Submitter):
                 gevent.sleep(1.0)
             elif reply.status == 200:
                 return str(json.loads(reply.body)["state"])
-        return "not-ended"
+        return None
 
 
 _END_TO_END = "JOB end-to-end"
