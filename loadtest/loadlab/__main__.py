@@ -1,4 +1,4 @@
-"""The load lab's command: `run` and `compare`."""
+"""The load lab's command: `run`, `page` and `compare`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from loadlab import scenario as scenarios
 from loadlab.experiment import Experiment, LocustError
@@ -46,6 +47,13 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     run.add_argument("--processes", type=int, default=1, help="of Locust")
     run.add_argument("--directory", type=Path, help="where everything goes")
+    run.add_argument(
+        "--log-report", action="store_true", help="print the JSON report, as a line, before the end"
+    )
+    page = commands.add_parser("page", help="the page of a JSON report, as a pod logged it")
+    page.set_defaults(command=_page)
+    page.add_argument("report", type=argparse.FileType("r"), help="a file, or - for stdin")
+    page.add_argument("--page", type=Path, default=Path(REPORT_PAGE))
     compare = commands.add_parser("compare", help="one page with two runs side by side")
     compare.set_defaults(command=_compare)
     compare.add_argument("runs", nargs=2, type=Path, metavar="DIRECTORY")
@@ -62,17 +70,27 @@ def _run(arguments: argparse.Namespace) -> int:
     named = f"{time.strftime('%Y%m%d-%H%M%S')}-{scenario.name}"
     directory = (arguments.directory or _RUNS / named).resolve()
     experiment = Experiment(scenario, directory, arguments.processes, _say)
-    broken = experiment.run(arguments.url)
-    for line in broken:
-        _say(f"BROKEN  {line}")
-    _say(f"report: {directory / REPORT_PAGE}")
-    return 1 if broken else 0
+    is_broken = experiment.run(arguments.url)
+    if arguments.log_report:
+        _say((directory / REPORT_JSON).read_text())
+    _say(f"report    {directory / REPORT_PAGE}")
+    return int(is_broken)
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    """The report is the last line that looks like one: `kubectl logs` has others before it."""
+    *_, report = [line for line in arguments.report if line.startswith("{")]
+    return _write(arguments.page, [json.loads(report)])
 
 
 def _compare(arguments: argparse.Namespace) -> int:
     runs = [json.loads((run / REPORT_JSON).read_text()) for run in arguments.runs]
-    arguments.page.write_text(page_of(runs))
-    _say(f"report: {arguments.page}")
+    return _write(arguments.page, runs)
+
+
+def _write(page: Path, runs: list[dict[str, Any]]) -> int:
+    page.write_text(page_of(runs))
+    _say(f"report    {page}")
     return 0
 
 

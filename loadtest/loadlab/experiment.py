@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from loadlab import findings, verdict
+from loadlab import findings, summary, verdict
 from loadlab.accounting import Books
 from loadlab.api import Api
 from loadlab.blows import Blow
@@ -57,8 +57,8 @@ class Experiment:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / SCENARIO).write_text(scenario.model_dump_json(indent=2))
 
-    def run(self, url: str | None) -> list[str]:
-        """Runs against ``url``, or a yard of its own; returns what broke.
+    def run(self, url: str | None) -> bool:
+        """Runs against ``url``, or a yard of its own; returns whether anything broke.
 
         Raises:
             YardError: Its own yard did not start.
@@ -165,14 +165,15 @@ class Experiment:
         books.close()
         return account
 
-    def _conclude(self, account: dict[str, Any]) -> list[str]:
+    def _conclude(self, account: dict[str, Any]) -> bool:
         (self.directory / ACCOUNT).write_text(json.dumps(account))
         found = findings.gather(self.directory)
-        lines = verdict.broken(found, self.scenario.thresholds)
-        found["broken"] = lines
-        (self.directory / REPORT_JSON).write_text(json.dumps(found, indent=1))
+        found["broken"] = broken = verdict.broken(found, self.scenario.thresholds)
+        (self.directory / REPORT_JSON).write_text(json.dumps(found))
         (self.directory / REPORT_PAGE).write_text(page_of([found]))
-        return lines
+        for line in summary.lines(found):
+            self._say(line)
+        return bool(broken)
 
 
 def _with_times(books: Books, began: float) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 from loadlab.api import Api
-from loadlab.files import LEDGER, YARD_LOG
-from loadlab.tasks import LEDGER_VARIABLE
+from loadlab.files import LEDGER, LEDGER_VARIABLE, YARD_LOG
 
 if TYPE_CHECKING:
     from types import TracebackType

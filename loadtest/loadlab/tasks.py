@@ -9,11 +9,10 @@ import time
 from typing import TYPE_CHECKING
 
 from jobyard import Context, task
+from loadlab.files import LEDGER_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-LEDGER_VARIABLE = "LOADLAB_LEDGER"
 
 
 @task(name="load.sleep")

@@ -123,7 +123,7 @@ def test_a_run_that_loses_a_job_says_which_and_ends_badly(
     assert lab.account["lost_ids"] == [lost]
     assert lab.account["succeeded"] == lab.account["acknowledged"] - 1
     assert lab.report["broken"] == ["lost jobs: 1, at most 0"]
-    assert "BROKEN  lost jobs: 1" in lab.log.read_text()
+    assert "BROKEN    lost jobs: 1" in lab.log.read_text()
 
 
 def test_a_scenario_that_cannot_be_meant_is_one_line(tmp_path: Path) -> None:
