@@ -49,7 +49,7 @@ class LocalYard:
             self._process = subprocess.Popen(
                 [str(command), "up", "--workers", str(scenario.workers), *scenario.up],
                 cwd=directory,
-                env=self._environment(),
+                env=self._environment(scenario),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -84,10 +84,11 @@ class LocalYard:
                 found.setdefault(kind, []).append(child)
         return found
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, scenario: Scenario) -> dict[str, str]:
         paths = [str(_LOADTEST), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {
             **os.environ,
+            **scenario.environment,
             "PYTHONPATH": os.pathsep.join(paths),
             "JOBYARD_API_PORT": str(self._port),
             "JOBYARD_TASK_MODULES": "loadlab.tasks",

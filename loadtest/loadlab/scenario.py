@@ -84,6 +84,8 @@ class Scenario(_Section):
     """Worker processes of a yard that is started for the run."""
     up: tuple[str, ...] = ()
     """Further options of its `jobyard up`, as ``--autoscale``."""
+    environment: dict[str, str] = {}
+    """Settings of its processes."""
     chaos: tuple[str, ...] = ()
     """``worker@30`` kills a worker 30 s after the start, ``api@5+5`` freezes the API for 5 s."""
     shape: Shape = Steady(rate=100.0)

@@ -15,6 +15,7 @@ from typing_extensions import override
 from loadlab.drive.driver import Driver
 from loadlab.drive.users import OpenUser
 from loadlab.files import ACKNOWLEDGED, BEGUN, REQUESTS
+from loadlab.scenario import USERS_AT_PEAK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +38,11 @@ class ScenarioShape(LoadTestShape):
 
     @override
     def tick(self) -> tuple[int, float] | None:
-        """How many users there are now; None when the run is over."""
+        """How many users there are now, and how many may come or go a second; None at the end."""
         second = time.perf_counter() - self.start_time
         if second >= self.scenario.seconds:
             return None
-        users = self.scenario.users_at(second)
-        return users, max(users, 1)
+        return self.scenario.users_at(second), USERS_AT_PEAK
 
 
 class Records:

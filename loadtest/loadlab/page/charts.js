@@ -34,7 +34,7 @@ function milliseconds(value) {
 
 function niceSteps(highest, count) {
   const rough = highest / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough);
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((each) => each >= rough);
   const steps = [];
   for (let value = 0; value <= highest * 1.0001; value += step) steps.push(+value.toPrecision(12));
   return steps;
