@@ -40,10 +40,13 @@ POLL_SECONDS = 0.01
 
 TASKS = '''
 import asyncio
+import logging
 import time
 
-from jobyard import task
+from jobyard import Context, task
 from peers import clock
+
+_LOG = logging.getLogger("some.library")
 
 
 @task
@@ -60,6 +63,23 @@ async def bench_async_noop() -> None:
 def bench_stamp() -> None:
     """Sends its clock."""
     clock.stamp()
+
+
+@task
+def bench_context(context: Context) -> None:
+    """Takes its context, and no more."""
+
+
+@task
+def bench_log(context: Context) -> None:
+    """Logs one line."""
+    context.log.info("half.done", number=7)
+
+
+@task
+def bench_library() -> None:
+    """Logs one line as libraries do."""
+    _LOG.info("half done")
 
 
 @task

@@ -181,7 +181,7 @@ def test_no_line_of_any_service_has_a_payload_or_a_result(
         ]
         outcomes = {outcome_of(worker, job)["outcome"] for job in jobs}
         statuses = {_send(api, body) for body in REFUSED}
-        api.http.get("/v1/jobs", params={"tag": SECRET})
+        api.http.get("/v1/jobs", params={"tag": SECRET}, headers={"X-Note": SECRET})
 
         for service in (worker, scheduler, api.service):
             assert SECRET not in service.log()

@@ -52,5 +52,5 @@ class AttendedStore:
             return
         with self._lock:
             if self._away_since is not None:
-                log.info("store.back", seconds=round(time.monotonic() - self._away_since, 1))
+                log.info("store.back", away_seconds=round(time.monotonic() - self._away_since, 1))
                 self._away_since = None
