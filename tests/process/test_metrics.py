@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from jobyard.observability.metrics import API, EVERY, LEVELS, SCHEDULER, WORKER
+from jobyard.observability import metrics
+from jobyard.observability.metrics import ALL, API, EVERY, LEVELS, SCHEDULER, WORKER
 from jobyard.store import calls
 from support.jobs import ended, submit
 from support.rest import Rest
@@ -266,3 +267,38 @@ def test_a_slow_bucket_names_a_trace_that_led_there(services: Services, store: S
     example = f'# {{trace_id="{trace_id}"}}'
     wait_for(lambda: example in httpx.get(url, headers=accepted).text, message=worker.log)
     assert example not in httpx.get(url).text
+
+
+NOTHING_HAPPENED = {metrics.JOBS_PRUNED, metrics.POOL_DESIRED_WORKERS, metrics.POOL_MAX_WORKERS}
+"""Nothing was pruned yet, and no pool is told to the scheduler."""
+
+
+def test_every_documented_metric_and_label_is_live_on_a_yard_at_work(
+    services: Services, store: Store
+) -> None:
+    worker = start_worker(services)
+    scheduler = services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="true")
+    with Rest(services) as api:
+        api.submit("add", payload={"a": 2, "b": 3})
+        api.status("/nowhere")
+        ended(store, submit(store, "add", {"a": 2, "b": 3}, delay_seconds=0.1))
+
+        seen: dict[str, set[frozenset[str]]] = {}
+
+        def missing() -> set[str]:
+            for service in (api.service, worker, scheduler):
+                labels_by_metric(scrape(service), seen)
+            return {metric.name for metric in ALL if metric not in NOTHING_HAPPENED} - seen.keys()
+
+        wait_for(lambda: not missing(), message=lambda: f"missing: {missing()}")
+
+    labels = {metric.name: {frozenset(metric.labels)} for metric in ALL}
+    assert {name: labels[name] for name in seen} == seen
+
+
+def labels_by_metric(samples: Samples, seen: dict[str, set[frozenset[str]]]) -> None:
+    """Adds which sets of labels each metric is shown with."""
+    for family in samples.ours:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        for sample in family.samples:
+            seen.setdefault(name, set()).add(frozenset(sample.labels.keys() - {"le"}))

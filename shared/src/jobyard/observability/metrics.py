@@ -159,12 +159,6 @@ POOL_BUSY_SLOTS = Metric(
     ("pool",),
     details="what KEDA reads: `ZCARD rq:yard:busy:<pool>`",
 )
-POOL_DESIRED_WORKERS = Metric(
-    "jobyard_pool_desired_workers",
-    Kind.GAUGE,
-    "Workers that a pool should have, by the formula that it is scaled by",
-    ("pool",),
-)
 UNREADABLE_RECORDS = Metric(
     "jobyard_unreadable_records",
     Kind.GAUGE,
