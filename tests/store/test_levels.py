@@ -212,3 +212,29 @@ def test_queues_beyond_a_number_are_shown_as_one(
     [jobs] = [source for source in board.sources() if source.metric is QUEUE_JOBS]
     queued = {labels[0]: value for labels, value in jobs.read().items() if labels[1] == "queued"}
     assert queued == {"a": 2, "b": 2, "other": 4}
+
+
+def test_a_worker_of_rqs_own_that_was_killed_serves_no_queue_once_its_record_has_run_out(
+    yard: Yard,
+) -> None:
+    yard.submit("j1")
+    yard.register("dead", "alive")
+    yard.client.delete(yard.keys.worker("dead"))
+
+    yard.store.run(calls.tend_rq())
+
+    assert queue(yard).workers == 1
+    assert yard.client.smembers(yard.keys.workers()) == {yard.keys.worker("alive").encode()}
+
+
+def test_a_worker_that_holds_a_lease_serves_its_queues_whatever_became_of_its_record(
+    yard: Yard,
+) -> None:
+    yard.submit("j1")
+    yard.register("w1")
+    yard.join("w1")
+    yard.client.delete(yard.keys.worker("w1"))
+
+    yard.store.run(calls.tend_rq())
+
+    assert queue(yard).workers == 1

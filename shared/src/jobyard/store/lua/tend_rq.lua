@@ -1,5 +1,6 @@
 -- tend_rq: what RQ's maintenance does, for what RQ's own clients and workers leave half done: jobs
--- that are ready or whose parents have ended (W19), slots of rate limits, members of groups.
+-- that are ready or whose parents have ended (W19), slots of rate limits, members of groups, the names
+-- of workers that are gone.
 -- KEYS none  ARGV prefix, limit (of jobs looked at in each place)
 -- Returns how many jobs became ready.
 
@@ -69,9 +70,26 @@ local function tend_group(name)
   end
 end
 
+-- Workers that were killed: RQ's sets name them on when their record has run out. One that holds a
+-- lease lives, whatever became of its record.
+local function gone_workers()
+  local gone = {}
+  if not is_a('set', key('workers')) then return gone end
+  for _, name in ipairs(redis.call('SRANDMEMBER', key('workers'), limit)) do
+    local worker = string.sub(name, #PREFIX + 9)
+    if redis.call('EXISTS', name) == 0 and not redis.pcall('ZSCORE', yard('lease'), worker) then
+      gone[#gone + 1] = name
+    end
+  end
+  return gone
+end
+
+local gone = gone_workers()
+if #gone > 0 then redis.call('SREM', key('workers'), unpack(gone)) end
 each_queue(function(queue)
   tend_ready(queue)
   tend_deferred(queue)
+  if #gone > 0 then redis.pcall('SREM', key('workers', queue), unpack(gone)) end
 end)
 if is_a('set', key('rl-keys')) then
   for _, name in ipairs(redis.call('SRANDMEMBER', key('rl-keys'), limit)) do tend_limit(name) end
