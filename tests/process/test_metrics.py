@@ -161,11 +161,13 @@ def test_while_the_store_is_away_a_scheduler_shows_nothing_that_may_be_stale(
     scheduler = services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false")
     submit(store, "add", queue="q")
     wait_for(lambda: queued(scheduler, "q") == 1, message=scheduler.log)
+    wait_for(lambda: scrape(scheduler).value("jobyard_queue_retained_bytes", queue="q") is not None)
 
     server.kill()
 
     wait_for(lambda: scrape(scheduler).value("jobyard_store_up") == 0, message=scheduler.log)
-    of_store = families(LEVELS) - {"jobyard_store_up"}
+    looked_up = [*LEVELS, metrics.STOCK_WORKERS, metrics.QUEUE_RETAINED]
+    of_store = families(looked_up) - {"jobyard_store_up"}
     assert not of_store & {family.name for family in scrape(scheduler).families if family.samples}
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from jobyard.observability.metrics import Labels, Metric
-    from jobyard.observability.values import Values
+    from jobyard.observability.values import Gauge, Values
     from jobyard.store.levels import Levels, Server
     from jobyard.store.records import QueueInfo
 
@@ -53,6 +53,10 @@ class Board:
         """All metrics of them."""
         readings = (self._reading(metric, view) for metric, view in _VIEWS.items())
         return (Reading(metrics.STORE_UP, self._store_up), *readings)
+
+    def while_known(self, gauge: Gauge) -> Reading:
+        """What another loop saw of the store: shown only as long as the store answers."""
+        return Reading(gauge.metric, lambda: gauge.read() if self.levels else {})
 
     def _reading(self, metric: Metric, view: View) -> Reading:
         def read() -> Values:

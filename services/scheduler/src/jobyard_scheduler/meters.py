@@ -35,8 +35,8 @@ class Meters:
     def sources(self) -> tuple[Source, ...]:
         """All of them."""
         return (
-            self.stock_workers,
-            self.retained,
+            self.board.while_known(self.stock_workers),
+            self.board.while_known(self.retained),
             self.pruned,
             self.lateness,
             self.submissions.counter,
