@@ -49,6 +49,9 @@ class Namespace:
 
     def remove(self) -> None:
         """Deletes the namespace with all that is in it, and waits for that."""
+        # First what KEDA tidies up, for which it asks the store; then no pod's grace is waited for.
+        self.kubectl("delete", "scaledobjects", "--all", "--timeout=60s")
+        self.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
         self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--timeout=180s")
 
     def apply(self, *objects: Mapping[str, Any]) -> None:

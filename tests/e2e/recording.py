@@ -38,7 +38,7 @@ class Recording:
             "exec", "ledger", "--", "valkey-cli", "--raw", "lrange", "ledger", "0", "-1"
         )
         ledger = Ledger(self._folder / "ledger")
-        ledger.path.write_text(lines)
+        ledger.path.write_text("".join(dict.fromkeys(lines.splitlines(keepends=True))))
         return ledger
 
     def clear(self) -> None:

@@ -9,6 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 
 from jobyard import Context, task
 
@@ -34,9 +36,13 @@ def _recorded(context: Context) -> Iterator[None]:
 def _append(event: str, context: Context) -> None:
     """One line as ``support.ledger.Entry`` has them."""
     line = f"{event} {context.job_id} {context.token} {context.attempt} 1 {time.time_ns()}"
-    _ledger().rpush("ledger", line)
+    _ledger().rpush("ledger", line)  # sent again after a lost reply: readers drop the second one
 
 
 @cache
 def _ledger() -> redis.Redis:
-    return redis.Redis.from_url(os.environ["RECORDED_LEDGER_URL"])
+    return redis.Redis.from_url(
+        os.environ["RECORDED_LEDGER_URL"],
+        socket_timeout=10,
+        retry=Retry(ExponentialBackoff(cap=2.0), 20),
+    )
