@@ -18,7 +18,7 @@ The KEDA triggers of one pool, as JSON: what waits and what is claimed in each l
 
 {{/* Jobs that one slot may have before it, so that each starts within the latency target; at least 1. */}}
 {{- define "jobyard.backlogPerSlot" -}}
-{{- max 1.0 (divf .latencyTargetSeconds .meanJobSeconds) -}}
+{{- maxf 1.0 (divf .latencyTargetSeconds .meanJobSeconds) -}}
 {{- end }}
 
 {{/*

@@ -1,0 +1,64 @@
+"""Submits a load of jobs over REST and waits until each has ended: the chart's loadtest Job.
+
+``python load.py URL JOBS TASK PAYLOAD``, key in ``JOBYARD_API_KEY``. Prints how the jobs ended and
+exits with 1 unless all of them succeeded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import urllib.request
+from collections import Counter
+from typing import Any
+
+BATCH = 250
+LOOK_SECONDS = 0.5
+ENDED = {"succeeded", "failed", "canceled", "expired"}
+
+
+def main(url: str, jobs: int, task: str, payload: str) -> None:
+    """Submits ``jobs`` jobs, then looks at each until it has ended."""
+    began = time.monotonic()
+    ids = submit(url, jobs, {"task": task, "payload": json.loads(payload)})
+    print(f"submitted {len(ids)} jobs in {time.monotonic() - began:.1f} s")
+    ends = Counter(end_of(url, each) for each in ids)
+    print(f"ended after {time.monotonic() - began:.1f} s: {dict(ends)}")
+    sys.exit(ends["succeeded"] != jobs)
+
+
+def submit(url: str, jobs: int, job: dict[str, Any]) -> list[str]:
+    """Ids of the jobs that were taken."""
+    taken: list[str] = []
+    for start in range(0, jobs, BATCH):
+        answers = call(f"{url}/v1/jobs/batch", {"jobs": [job] * min(BATCH, jobs - start)})
+        taken += [each["job"]["id"] for each in answers["results"] if "job" in each]
+    return taken
+
+
+def end_of(url: str, job_id: str) -> str:
+    """The state in which a job has ended."""
+    while (state := call(f"{url}/v1/jobs/{job_id}")["state"]) not in ENDED:
+        time.sleep(LOOK_SECONDS)
+    return str(state)
+
+
+def call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One request, a POST when it has a body; what is answered as JSON."""
+    request = urllib.request.Request(
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={
+            "Authorization": f"Bearer {os.environ['JOBYARD_API_KEY']}",
+            "Content-Type": "application/json",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])
