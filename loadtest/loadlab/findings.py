@@ -8,11 +8,11 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from loadlab import recorder
+from loadlab.arrivals import Timetable
 from loadlab.files import ACCOUNT, BEGUN, MARKS, REQUESTS, SAMPLES, SCENARIO
 from loadlab.histogram import Histogram
 from loadlab.recorder import Cell
 from loadlab.scenario import Scenario
-from loadlab.shapes import asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def _load(scenario: Scenario, cells: dict[str, dict[int, Cell]]) -> dict[str, An
     lateness = Histogram()
     for cell in arrivals:
         lateness.merge(cell.lateness.counts)
-    wanted = asked(scenario.shape, scenario.seconds)
+    wanted = Timetable(scenario.shape, scenario.seconds).total
     return {
         "asked": wanted,
         "sent": sent,

@@ -19,14 +19,15 @@ from pydantic import (
     field_validator,
 )
 
-from loadlab.arrivals import Spacing
+from loadlab.arrivals import Spacing, Timetable
 from loadlab.blows import Blow
-from loadlab.shapes import Shape, Steady, peak, read_points
+from loadlab.shapes import Shape, Steady, read_points
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-USERS_AT_PEAK = 200
-"""So many of Locust's users share the arrivals of the peak: enough to look random together, and
-few enough to start at once."""
+MOST_USERS = 200
+"""Enough to look random together, and few enough to start at once."""
+ARRIVALS_A_USER = 10
+"""At least, where there are that many: the last one of each may be missing."""
 
 Action = Literal["submit", "follow", "batch", "read", "classic", "browse"]
 
@@ -102,13 +103,10 @@ class Scenario(_Section):
         return texts
 
     @property
-    def rate_of_a_user(self) -> float:
-        """Arrivals a second of one of Locust's users."""
-        return max(peak(self.shape, self.seconds) / USERS_AT_PEAK, 0.01)
-
-    def users_at(self, second: float) -> int:
-        """How many users make the rate of a moment."""
-        return round(self.shape.rate_at(second) / self.rate_of_a_user)
+    def users(self) -> int:
+        """How many of Locust's users share the arrivals."""
+        arrivals = Timetable(self.shape, self.seconds).total
+        return max(1, min(MOST_USERS, round(arrivals / ARRIVALS_A_USER)))
 
 
 def load(name: str, changes: list[str]) -> Scenario:

@@ -104,15 +104,3 @@ def read_points(path: Path, factor: float = 1.0) -> list[tuple[float, float]]:
     """
     with path.open(newline="") as file:
         return [(float(row["second"]), factor * float(row["rate"])) for row in csv.DictReader(file)]
-
-
-def asked(shape: Shape, seconds: float) -> float:
-    """How many arrivals a shape asks for within ``seconds``, in steps of a second."""
-    whole = math.floor(seconds)
-    part = (seconds - whole) * shape.rate_at(whole)
-    return sum(shape.rate_at(second) for second in range(whole)) + part
-
-
-def peak(shape: Shape, seconds: float) -> float:
-    """The greatest rate within ``seconds``."""
-    return max(shape.rate_at(second) for second in range(max(1, math.ceil(seconds))))

@@ -62,11 +62,11 @@ def test_a_scenario_reads_back_from_its_json(tmp_path: Path) -> None:
     assert scenarios.load(str(path), []) == found
 
 
-@pytest.mark.parametrize("rate", [0.5, 1, 37, 500, 1500])
-def test_users_share_the_rate(rate: float) -> None:
+@pytest.mark.parametrize(("rate", "users"), [(0.01, 1), (1, 12), (100, 200), (1500, 200)])
+def test_a_few_arrivals_are_shared_by_a_few_users(rate: float, users: int) -> None:
     found = scenarios.load("default", [f"shape.rate={rate}"])
 
-    assert found.users_at(0) * found.rate_of_a_user == pytest.approx(rate, rel=0.01)
+    assert found.users == users
 
 
 def test_blows_are_read() -> None:

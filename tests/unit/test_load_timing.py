@@ -11,45 +11,68 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from loadlab.arrivals import Spacing, due_times
-from loadlab.shapes import Day, Spike, Steady, Steps, Trace, asked, peak, read_points
+from loadlab.arrivals import Spacing, Timetable, counts
+from loadlab.shapes import Day, Spike, Steady, Steps, Trace, read_points
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def arrivals(rate: float, spacing: Spacing, seconds: float, seed: int = 1) -> list[float]:
-    times = due_times(rate, spacing, random.Random(seed))
-    return list(takewhile(lambda second: second < seconds, times))
+def arrivals(spacing: Spacing, most: float, seed: int = 1) -> list[float]:
+    return list(takewhile(lambda count: count < most, counts(spacing, random.Random(seed))))
 
 
-@given(rate=st.floats(0.1, 50), spacing=st.sampled_from(Spacing), seed=st.integers(0, 1000))
-def test_arrivals_ascend(rate: float, spacing: Spacing, seed: int) -> None:
-    found = arrivals(rate, spacing, 20 / rate, seed)
+@given(spacing=st.sampled_from(Spacing), seed=st.integers(0, 1000))
+def test_arrivals_ascend(spacing: Spacing, seed: int) -> None:
+    found = arrivals(spacing, 50, seed)
 
     assert all(a <= b for a, b in pairwise(found))
 
 
-@given(rate=st.floats(0.1, 50), periods=st.integers(1, 40), seed=st.integers(0, 1000))
-def test_jittered_arrivals_are_one_a_period(rate: float, periods: int, seed: int) -> None:
-    found = arrivals(rate, Spacing.JITTERED, (periods + 1) / rate, seed)
+@given(most=st.integers(1, 40), seed=st.integers(0, 1000))
+def test_jittered_arrivals_are_one_for_each_number(most: int, seed: int) -> None:
+    found = arrivals(Spacing.JITTERED, most, seed)
 
-    assert [int(second * rate) for second in found[:periods]] == list(range(periods))
+    assert [int(count) for count in found] == list(range(most))
 
 
 def test_poisson_arrivals_have_the_rate_and_the_spread_of_the_exponential() -> None:
-    found = arrivals(10, Spacing.POISSON, 2000)
-    gaps = [b - a for a, b in pairwise(found)]
+    gaps = [b - a for a, b in pairwise(arrivals(Spacing.POISSON, 20_000))]
     mean = sum(gaps) / len(gaps)
 
-    assert mean == pytest.approx(0.1, rel=0.05)
-    assert sum((gap - mean) ** 2 for gap in gaps) / len(gaps) == pytest.approx(0.01, rel=0.1)
+    assert mean == pytest.approx(1, rel=0.05)
+    assert sum((gap - mean) ** 2 for gap in gaps) / len(gaps) == pytest.approx(1, rel=0.1)
 
 
 def test_two_users_do_not_arrive_together() -> None:
-    one, other = (arrivals(1, Spacing.JITTERED, 100, seed) for seed in (1, 2))
+    one, other = (arrivals(Spacing.JITTERED, 100, seed) for seed in (1, 2))
 
     assert not set(one) & set(other)
+
+
+@given(rate=st.floats(0.5, 500), seconds=st.integers(1, 60), share=st.floats(0, 0.999))
+def test_at_a_steady_rate_arrivals_are_due_one_after_the_other(
+    rate: float, seconds: int, share: float
+) -> None:
+    table = Timetable(Steady(rate=rate), seconds)
+
+    assert table.total == pytest.approx(rate * seconds)
+    assert table.moment(share * table.total) == pytest.approx(share * seconds, abs=1e-6)
+
+
+def test_a_spike_begins_and_ends_on_time() -> None:
+    table = Timetable(Spike(rate=0, peak=20, at_second=5, peak_seconds=5), 120)
+
+    assert table.moment(0) == pytest.approx(5)
+    assert table.moment(50) == pytest.approx(7.5)
+    assert table.moment(99.999) == pytest.approx(10, abs=1e-3)
+
+
+def test_a_shape_has_no_more_arrivals_than_it_asks_for() -> None:
+    table = Timetable(Steady(rate=10), 2.5)
+
+    assert table.total == pytest.approx(25)
+    assert table.moment(25.01) is None
 
 
 @pytest.mark.parametrize(
@@ -66,12 +89,6 @@ def test_each_shape_has_its_rates(shape: Any, rates: list[float]) -> None:
     found = [shape.rate_at(second) for second in range(len(rates))]
 
     assert found == pytest.approx(rates)
-    assert asked(shape, len(rates)) == pytest.approx(sum(rates))
-    assert peak(shape, len(rates)) == pytest.approx(max(rates))
-
-
-def test_part_of_a_second_counts_as_a_part() -> None:
-    assert asked(Steady(rate=10), 2.5) == 25
 
 
 def test_a_trace_is_read_from_csv_and_scaled(tmp_path: Path) -> None:

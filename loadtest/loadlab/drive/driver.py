@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import random
 import time
@@ -14,6 +13,7 @@ import gevent
 from gevent.pool import Group
 
 from loadlab.api import Api
+from loadlab.arrivals import Timetable, counts
 from loadlab.drive.connections import Connections, NoAnswerError, Reply
 from loadlab.drive.ends import Ends
 from loadlab.drive.orders import Orders
@@ -36,8 +36,8 @@ class Driver:
     def __init__(self, environment: Environment, scenario: Scenario, *, by_hand: bool) -> None:
         """``by_hand``: a person sets the number of users, and says when it is over."""
         self.scenario = scenario
-        self.rate_of_a_user = 1.0 if by_hand else scenario.rate_of_a_user
-        self._seconds = math.inf if by_hand else scenario.seconds
+        self._timetable = None if by_hand else Timetable(scenario.shape, scenario.seconds)
+        self._users = scenario.users
         self.recorder = Recorder()
         self.draw = random.Random(f"{scenario.seed} {os.getpid()}")
         self.orders = Orders(scenario, self.draw)
@@ -45,15 +45,26 @@ class Driver:
         self.connections = Connections(url, _headers(), scenario.timeout_seconds)
         self.ends = Ends(Api(url))
         self.acknowledged: list[str] = []
-        self.ends_at = math.inf
+        self.began = time.time()
         self._fire: Any = environment.events.request.fire
         self._under_way = Group()
 
     def begin(self) -> None:
         """The run starts now."""
-        self.ends_at = time.time() + self._seconds
+        self.began = time.time()
         if self.scenario.follow_by == "stream" and "follow" in self.scenario.mix:
             self.ends.start()
+
+    def due_times(self) -> Iterator[float]:
+        """When one user's arrivals are due, in Unix seconds; by hand they are one a second."""
+        began = time.time()
+        for count in counts(self.scenario.spacing, random.Random(self.draw.random())):
+            if self._timetable is None:
+                yield began + count
+            elif (second := self._timetable.moment(count * self._users)) is not None:
+                yield self.began + second
+            else:
+                return
 
     def launch(self, act: Callable[[float], None], due: float) -> None:
         """Starts what is due, whatever else is under way."""

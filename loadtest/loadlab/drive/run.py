@@ -15,7 +15,6 @@ from typing_extensions import override
 from loadlab.drive.driver import Driver
 from loadlab.drive.users import OpenUser
 from loadlab.files import ACKNOWLEDGED, BEGUN, REQUESTS
-from loadlab.scenario import USERS_AT_PEAK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,17 +31,19 @@ _events: Any = untyped_events
 
 
 class ScenarioShape(LoadTestShape):
-    """Turns a scenario's arrivals a second into Locust's users."""
+    """As many users all the time: each knows when its share of the arrivals is due.
+
+    Locust looks at a shape once a second only, and lets users come and go at some rate.
+    """
 
     scenario: ClassVar[Scenario]
 
     @override
     def tick(self) -> tuple[int, float] | None:
-        """How many users there are now, and how many may come or go a second; None at the end."""
-        second = time.perf_counter() - self.start_time
-        if second >= self.scenario.seconds:
+        """The users, and that they all come at once; None at the end."""
+        if time.perf_counter() - self.start_time >= self.scenario.seconds:
             return None
-        return self.scenario.users_at(second), USERS_AT_PEAK
+        return self.scenario.users, self.scenario.users
 
 
 class Records:

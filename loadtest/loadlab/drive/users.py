@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import random
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,15 +10,9 @@ import gevent
 from locust import User, task
 from typing_extensions import override
 
-from loadlab.arrivals import due_times
-
 if TYPE_CHECKING:
-    from locust.env import Environment
-
     from loadlab.drive.driver import Driver
     from loadlab.scenario import Scenario
-
-_NUMBERS = itertools.count(1)
 
 
 class OpenUser(User):
@@ -29,23 +21,13 @@ class OpenUser(User):
     abstract = True
     driver: ClassVar[Driver]
 
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        driver = self.driver
-        draw = random.Random(f"{driver.draw.random()} {next(_NUMBERS)}")
-        self._due_times = due_times(driver.rate_of_a_user, driver.scenario.spacing, draw)
-
     @task
     def arrive(self) -> None:
-        """Goes on until Locust stops the user or the run is over."""
-        began = time.time()
-        for second in self._due_times:
-            due = began + second
-            if due >= self.driver.ends_at:
-                break
+        """Goes on until Locust stops the user."""
+        for due in self.driver.due_times():
             gevent.sleep(max(0.0, due - time.time()))
             self.driver.launch(self.act, due)
-        gevent.sleep(self.driver.scenario.seconds)  # until it is stopped
+        gevent.sleep(self.driver.scenario.seconds)
 
     def act(self, due: float) -> None:
         """One arrival that was due at ``due`` (Unix seconds)."""
