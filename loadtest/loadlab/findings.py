@@ -7,7 +7,7 @@ import os
 import platform
 from typing import TYPE_CHECKING, Any
 
-from loadlab import recorder
+from loadlab import memory, recorder
 from loadlab.arrivals import Timetable
 from loadlab.files import ACCOUNT, BEGUN, MARKS, REQUESTS, SAMPLES, SCENARIO
 from loadlab.histogram import Histogram
@@ -31,6 +31,7 @@ def gather(directory: Path) -> dict[str, Any]:
     scenario = Scenario.model_validate_json((directory / SCENARIO).read_text())
     began = float((directory / BEGUN).read_text())
     cells = recorder.merge(recorder.read(directory / REQUESTS))
+    samples = [_sample(sample, began) for sample in recorder.read(directory / SAMPLES)]
     return {
         "scenario": scenario.model_dump(mode="json"),
         "began": began,
@@ -44,7 +45,8 @@ def gather(directory: Path) -> dict[str, Any]:
         "rates": [
             [second, scenario.shape.rate_at(second)] for second in range(int(scenario.seconds))
         ],
-        "samples": [_sample(sample, began) for sample in recorder.read(directory / SAMPLES)],
+        "samples": samples,
+        "memory": memory.growth(samples, scenario.seconds),
         "marks": [
             {"second": mark["at"] - began, "text": mark["text"]}
             for mark in recorder.read(directory / MARKS)

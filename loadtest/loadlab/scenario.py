@@ -68,6 +68,8 @@ class Thresholds(_Section):
     error_share: NonNegativeFloat | None = None
     achieved_share: NonNegativeFloat = 0.95
     doubled: NonNegativeInt | None = None
+    memory_growth_share: NonNegativeFloat | None = None
+    """Of each process and of the store's data, from the second quarter of a run to its last."""
 
 
 class Scenario(_Section):

@@ -21,6 +21,10 @@ def broken(findings: dict[str, Any], thresholds: Thresholds) -> list[str]:
         ("p99 end to end (ms)", account["once"]["p99"], thresholds.end_to_end_p99_ms),
         ("share of errors", _error_share(load), thresholds.error_share),
     ]
+    checks += [
+        (f"growth of the memory of {each['name']}", each["share"], thresholds.memory_growth_share)
+        for each in findings["memory"]
+    ]
     lines = [
         f"{name}: {_short(value)}, at most {_short(most)}"
         for name, value, most in checks

@@ -79,13 +79,21 @@ def findings(**changes: Any) -> dict[str, Any]:
         "account": {"lost": 0, "waiting": 0, "unanswered": 0, "doubled": 0, "once": {"p99": 80.0}},
         "load": {"achieved_share": 1.0, "sent": 100, "failed": 0},
         "series": {"POST /v1/jobs": {"latency": {"p99": 20.0}}},
+        "memory": [],
     }
     for section, values in changes.items():
-        found[section] = {**found[section], **values}
+        is_section = isinstance(found[section], dict)
+        found[section] = {**found[section], **values} if is_section else values
     return found
 
 
-THRESHOLDS = Thresholds(submit_p99_ms=50, end_to_end_p99_ms=100, error_share=0.01, doubled=0)
+THRESHOLDS = Thresholds(
+    submit_p99_ms=50,
+    end_to_end_p99_ms=100,
+    error_share=0.01,
+    doubled=0,
+    memory_growth_share=0.05,
+)
 
 
 def test_a_run_within_its_thresholds_holds() -> None:
@@ -102,6 +110,7 @@ def test_a_run_within_its_thresholds_holds() -> None:
         ({"load": {"achieved_share": 0.94}}, "94.0%, 95.0% to 105.0%"),
         ({"load": {"achieved_share": 1.06}}, "106.0%, 95.0% to 105.0%"),
         ({"load": {"failed": 2}}, "share of errors"),
+        ({"memory": [{"name": "api (pid 1)", "share": 0.06}]}, "memory of api (pid 1): 0.06"),
         ({"series": {"POST /v1/jobs": {"latency": {"p99": 51.0}}}}, "submission"),
     ],
 )

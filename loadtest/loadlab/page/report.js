@@ -127,6 +127,12 @@ function endsTable() {
     row(run, index, "once", "ran once"), row(run, index, "again", "ran again (rescued, retried)")]));
 }
 
+function memoryTable() {
+  const size = (bytes) => `${(bytes * 1e-6).toFixed(1)} MB`;
+  const rows = RUNS.flatMap((run, index) => run.memory.map((each) => [named(each.name, index), size(each.early), size(each.late), percent(each.share)]));
+  return rows.length ? table(["", "second quarter", "last quarter", "growth"], rows) : element("p", { class: "under" }, "too short a run");
+}
+
 function problemTable() {
   const rows = RUNS.flatMap((run, index) => Object.entries(run.series).flatMap(([name, each]) =>
     Object.entries(each.problems).map(([code, count]) => [named(name, index), code, count])));
@@ -152,5 +158,6 @@ report.append(
   heading("End to end"), endsTable(),
   heading("Requests"), seriesTable(),
   heading("Problems"), problemTable(),
+  heading("Memory after the warm-up"), memoryTable(),
   element("footer", {}, "Latency counts from when a request was due, so a stalled server delays every request that was due meanwhile. “Since sent” leaves that out, for comparison."),
 );
