@@ -18,6 +18,7 @@ SOURCES = {
     "scheduler": ROOT / "services/scheduler/src",
     "all": ROOT / "shared/src/jobyard/observability",
 }
+_PREPARED = {"FrequentEvent", "PreparedEvent"}
 _LEVELS = {
     "debug": "debug",
     "info": "info",
@@ -62,7 +63,7 @@ def _note(found: dict[str, Logged], service: str, call: ast.Call) -> None:
     levels = _levels_of(call, texts)
     if not levels or not texts:
         return
-    is_frequent = isinstance(call.func, ast.Name) and call.func.id == "FrequentEvent"
+    is_frequent = isinstance(call.func, ast.Name) and call.func.id in _PREPARED
     event = found[texts[1 if is_frequent else 0]]
     event.levels |= levels
     event.services.add(service)
@@ -75,7 +76,7 @@ def _note(found: dict[str, Logged], service: str, call: ast.Call) -> None:
 def _levels_of(call: ast.Call, texts: list[str]) -> set[str]:
     """Empty for what is no call of a logger."""
     if isinstance(call.func, ast.Name):
-        if call.func.id == "FrequentEvent":
+        if call.func.id in _PREPARED:
             return {texts[2]} if len(texts) > 2 else {"info"}
         return {"debug", "info"} if call.func.id == "log" else set()
     is_logger = "log" in ast.unparse(call.func).rpartition(".")[0]

@@ -98,10 +98,10 @@ class Context:
     def log(self) -> FilteringBoundLogger:
         """A logger that carries the job's id, task, queue and attempt."""
         if self._log is None:
-            import structlog  # noqa: PLC0415 - half of the time that `import jobyard` would take
+            # Late: it is half of the time that `import jobyard` would take.
+            from jobyard.observability.logging import ready_logger  # noqa: PLC0415
 
-            self._log = structlog.get_logger(
-                f"jobyard.tasks.{self.task}",
+            self._log = ready_logger(f"jobyard.tasks.{self.task}").bind(
                 job_id=self.job_id,
                 task=self.task,
                 queue=self.queue,

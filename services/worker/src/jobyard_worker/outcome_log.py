@@ -6,6 +6,7 @@ values: it is its task's own text.
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pydantic_core import to_json
 
 from jobyard.errors import UnreadableJobError
 from jobyard.observability.bounded import cut, cut_start
+from jobyard.observability.frequent import PreparedEvent
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
 from jobyard.store.records import Retrying, RQEnded, Settled, Succeeded
@@ -50,19 +52,21 @@ class OutcomeLog:
         self, batch: Iterable[tuple[Delivery, Settlement]], replies: Sequence[Settled]
     ) -> None:
         """Logs each attempt of a batch."""
-        log = _log.bind()  # made ready once, not for each line
         for (delivery, settlement), reply in zip(batch, replies, strict=True):
             if reply is Settled.STALE or reply is Settled.VANISHED:
-                log.warning("job.refused", **fields_of(delivery), reason=reply.value)
-                continue
-            fields = self._fields(delivery, settlement)
-            if fields["outcome"] in _BAD:
-                log.warning("job.finished", **fields)
-            else:
-                log.info("job.finished", **fields)
+                _log.warning("job.refused", **fields_of(delivery), reason=reply.value)
+            elif (outcome := outcome_of(settlement)) in _BAD:
+                _log.warning("job.finished", **self._fields(delivery, settlement, outcome))
+            elif self._good.is_wanted:
+                line = self._good.line(self._fields(delivery, settlement, outcome))
+                self._good.write(line)
 
-    def _fields(self, delivery: Delivery, settlement: Settlement) -> dict[str, Any]:
-        outcome = outcome_of(settlement)
+    @cached_property
+    def _good(self) -> PreparedEvent:
+        """Made with the first that ends, when logging is configured."""
+        return PreparedEvent("jobyard_worker", "job.finished")
+
+    def _fields(self, delivery: Delivery, settlement: Settlement, outcome: str) -> dict[str, Any]:
         return {
             **fields_of(delivery),
             "outcome": outcome,

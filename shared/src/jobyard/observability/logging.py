@@ -7,13 +7,14 @@ import sys
 import traceback
 from contextvars import ContextVar
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import structlog
 from pydantic_core import to_json
 
 from jobyard.observability.bounded import MAX_LINE_BYTES, SHORT, cut, plain, shortened
+from jobyard.observability.clock import Clock
 from jobyard.observability.line_stream import LineStream
 from jobyard.observability.log_level import LeveledLogger, set_level
 from jobyard.observability.trace_context import current_trace, fields_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+_CLOCK = Clock()
 _HEAD = frozenset({"timestamp", "level", "event", "exception"})
 
 
@@ -55,6 +57,7 @@ def configure_logging(service: str, settings: LogSettings, stream: BinaryIO | No
         logger_factory=partial(_Lines, LineStream(stream or sys.stderr.buffer)),
         cache_logger_on_first_use=True,
     )
+    ready_logger.cache_clear()
     _take_over_stdlib()
     set_level(settings.log_level)
 
@@ -62,6 +65,12 @@ def configure_logging(service: str, settings: LogSettings, stream: BinaryIO | No
 def get_logger(name: str) -> FilteringBoundLogger:
     """The logger of the module ``name``; it is made ready at its first event."""
     return cast("FilteringBoundLogger", structlog.get_logger(name))
+
+
+@lru_cache(maxsize=1_000)
+def ready_logger(name: str) -> FilteringBoundLogger:
+    """As ``get_logger``, kept, and ready: a use makes nothing, once logging is configured."""
+    return get_logger(name).bind()
 
 
 log_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default={})  # noqa: B039 - nobody changes it
@@ -109,10 +118,15 @@ def _processors(service: str, log_format: str) -> list[Processor]:
         structlog.contextvars.merge_contextvars,
         _add_context,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_time,
         _describe_exception,
         render,
     ]
+
+
+def _add_time(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    event["timestamp"] = _CLOCK.text()
+    return event
 
 
 def _add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -227,12 +241,13 @@ class _ToStructlog(logging.Handler):
     ) -> None:
         level = max(10, min(50, record.levelno // 10 * 10))
         try:
-            log = structlog.get_logger(record.name)
+            log = ready_logger(record.name)
             log.log(level, record.getMessage(), exc_info=record.exc_info, **_extra_of(record))
         except Exception:  # noqa: BLE001 - as the standard library does: a bad record stops nothing
             self.handleError(record)
 
 
+_OWN = len(vars(logging.makeLogRecord({})))
 _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {
     "message", "asctime", "level", "event", "timestamp", "service", "logger", "color_message",
 }  # fmt: skip
@@ -241,6 +256,8 @@ _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {
 
 def _extra_of(record: logging.LogRecord) -> dict[str, object]:
     """What was given as ``extra``."""
+    if len(vars(record)) == _OWN:
+        return {}
     return {name: value for name, value in vars(record).items() if name not in _RECORD}
 
 
