@@ -355,6 +355,17 @@ def test_a_console_line_has_time_level_event_and_values(configure: Configure) ->
     )
 
 
+def test_on_the_console_what_an_event_is_about_stands_before_whose_it_is(
+    configure: Configure,
+) -> None:
+    stream = configure("console")
+
+    with LogFields(job_id="j", attempt=1):
+        get_logger("mine").info("sent", to="you", bytes=7)
+
+    assert stream.getvalue().endswith(b"sent to=you bytes=7 job_id=j attempt=1\n")
+
+
 def test_a_traceback_is_readable_on_the_console(configure: Configure) -> None:
     stream = configure("console")
 

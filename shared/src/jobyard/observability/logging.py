@@ -214,7 +214,9 @@ def _render_console(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     event = shortened(event)
     time = datetime.fromisoformat(event["timestamp"]).astimezone()
     exception = event.get("exception")
-    values = [f"{name}={_shown(value)}" for name, value in event.items() if name not in _HEAD]
+    context = log_context.get()
+    names = sorted((name for name in event if name not in _HEAD), key=context.__contains__)
+    values = [f"{name}={_shown(event[name])}" for name in names]
     head = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d} {event['level']:<7} "
     line = cut(" ".join((head + _one_line(str(event["event"])), *values)), MAX_LINE_BYTES)
     if isinstance(exception, dict):
