@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ENVIRONMENT = {"JOBYARD_EMAIL_SECONDS": "0.1", "JOBYARD_EMAIL_FAILURE_RATE": "0.5"}
 """For the workers: half of the e-mails fail at first, so that there are retries."""
@@ -33,7 +33,8 @@ JOBS: tuple[Mapping[str, Any], ...] = (
 class SteadyLoad:
     """Submits one job after the other from a thread, whatever the answers; a context manager."""
 
-    def __init__(self, url: str, a_second: float) -> None:
+    def __init__(self, url: str, a_second: float, jobs: Sequence[Mapping[str, Any]] = JOBS) -> None:
+        self._jobs = jobs
         self._address = urlsplit(url).netloc
         self._pause_seconds = 1 / a_second
         self._ending = threading.Event()
@@ -48,7 +49,7 @@ class SteadyLoad:
         self._thread.join()
 
     def _submit(self) -> None:
-        for job in cycle(JOBS):
+        for job in cycle(self._jobs):
             if self._ending.wait(self._pause_seconds):
                 return
             self._post(json.dumps(job))

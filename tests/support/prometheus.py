@@ -90,10 +90,10 @@ class Prometheus:
         groups = self._data("rules")["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
-    def firing(self) -> set[str]:
-        """The names of the alerts that fire now."""
+    def alerts(self, state: str) -> list[dict[str, Any]]:
+        """The alerts that are ``pending`` or ``firing`` now, with labels and annotations."""
         alerts = self._data("alerts")["alerts"]
-        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+        return [alert for alert in alerts if alert["state"] == state]
 
     def _data(self, path: str, **parameters: str) -> Any:
         reply = self._http.get(f"/api/v1/{path}", params=parameters)

@@ -12,7 +12,7 @@ HEAVY = (
 )
 """Files whose tests keep both cores of a small machine busy."""
 
-TOGETHER = ("tests/monitoring/test_live.py",)
+TOGETHER = ("tests/monitoring/test_incidents.py", "tests/monitoring/test_live.py")
 """Files whose tests share what takes long to start: each file to one process."""
 
 
