@@ -28,6 +28,11 @@ RUNBOOKS = CHART.parents[1] / "docs" / "runbooks"
 OF_THE_DATA_SOURCE = {"titleFormat", "textFormat"}
 """What Prometheus's plug-in reads of an annotation; the schema has only what all have."""
 ALERTS = [rule for group in GROUPS for rule in group.rules if isinstance(rule, Alert)]
+SOURCES = "".join(
+    path.read_text()
+    for folder in ("shared/src", "services")
+    for path in (CHART.parents[1] / folder).rglob("*.py")
+)
 PARTS = ("## What it means", "## Look at", "## Do")
 a_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda board: board.name)
 
@@ -130,6 +135,22 @@ def test_a_runbook_says_what_to_look_at_and_what_to_do(alert: Alert) -> None:
 
     assert page.startswith(f"# {alert.name}\n")
     assert [part for part in PARTS if f"\n{part}\n" not in page] == []
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_runbook_names_events_and_routes_that_there_are(page: Path) -> None:
+    text = page.read_text()
+    events = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", text)) - {"context.job_id"}
+    routes = set(re.findall(r"`(?:GET|POST) (/v1/[^`?]*)", text))
+
+    assert {event for event in events if f'"{event}"' not in SOURCES} == set()
+    paths = json.loads((CHART.parents[1] / "docs/openapi.json").read_text())["paths"]
+    assert {plain(route) for route in routes} <= {plain(path) for path in paths}
+
+
+def plain(route: str) -> str:
+    """Whatever its parameters are called."""
+    return re.sub(r"\{\w+\}", "{}", route)
 
 
 def test_the_documents_list_every_alert_and_no_other() -> None:
