@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 YARD = Path(".jobyard")
-TARGETS = YARD / "prometheus-targets.json"
+TARGETS = "prometheus-targets.json"
 LOAD_A_SECOND = 5
 POLL_SECONDS = 0.2
 STOP_SECONDS = 60.0
@@ -55,7 +55,7 @@ def main() -> None:
     watcher = subprocess.Popen([program, *_prepared(prometheus_port)], start_new_session=True)
     try:
         with SteadyLoad(f"http://127.0.0.1:{options.port}", LOAD_A_SECOND):
-            _say(f"Prometheus http://127.0.0.1:{prometheus_port}/alerts and /graph and /targets")
+            _say(f"Prometheus http://127.0.0.1:{prometheus_port}: graphs, alerts, rules, targets")
             _say(f"API http://127.0.0.1:{options.port}/docs, {LOAD_A_SECOND} jobs a second")
             _say("dashboards for Grafana: helm/jobyard/dashboards; Ctrl-C stops everything")
             _wait(stopping, [yard, watcher])
@@ -96,12 +96,12 @@ def _beside(command: str) -> str:
 
 
 def _prepared(port: int) -> list[str]:
-    """Writes what Prometheus reads; returns its arguments."""
+    """Writes what Prometheus reads, relative to its configuration; returns its arguments."""
     directory = YARD / "prometheus"
     directory.mkdir(parents=True, exist_ok=True)
-    rules, config = directory / "rules.yaml", directory / "prometheus.yaml"
-    rules.write_text(files(runbooks=str(Path("docs/runbooks").resolve()))["rules/jobyard.yaml"])
-    config.write_text(configuration(TARGETS.resolve(), rules.resolve(), "5s"))
+    (directory / "rules.yaml").write_text(files()["rules/jobyard.yaml"])
+    config = directory / "prometheus.yaml"
+    config.write_text(configuration(Path("..") / TARGETS, Path("rules.yaml"), "5s"))
     return arguments(config, directory / "series", port)
 
 

@@ -49,7 +49,7 @@ def test_it_shows_a_yard_under_load_and_ctrl_c_ends_it(services: Services) -> No
             return False
 
     wait_for(jobs_a_second, START_SECONDS, observe.log, 0.2)
-    assert re.search(rf"observe .*http://127\.0\.0\.1:{other}/alerts", observe.log())
+    assert re.search(rf"observe .*http://127\.0\.0\.1:{other}: ", observe.log())
     observe.send(signal.SIGINT)
 
     assert observe.wait(60) == 0
