@@ -17,6 +17,7 @@ KEDA_OPERATOR = Peer(namespace="keda")
 PROMETHEUS = Peer(namespace="monitoring")
 COLLECTOR = Peer(namespace="observability")
 WORLD = Peer(address="203.0.113.7")
+API_SERVER = Peer(address="192.0.2.1")
 STRANGER = Peer({"app.kubernetes.io/name": "other"})
 
 
@@ -97,6 +98,7 @@ def test_keda_is_let_in_only_where_it_scales() -> None:
         ((WORKER, COLLECTOR, 4318), True),
         ((WORKER, WORLD, 443), True),
         ((WORKER, WORLD, 25), False),
+        ((WORKER, API_SERVER, 6443), True),  # their deletion cost
     ],
 )
 def test_what_is_named_closes_all_else(flow: tuple[Any, ...], expected: bool) -> None:

@@ -30,11 +30,14 @@ def main(url: str, jobs: int, task: str, payload: str) -> None:
 
 
 def submit(url: str, jobs: int, job: dict[str, Any]) -> list[str]:
-    """Ids of the jobs that were taken."""
+    """Ids of the jobs; the first one that is refused is the end."""
     taken: list[str] = []
     for start in range(0, jobs, BATCH):
         answers = call(f"{url}/v1/jobs/batch", {"jobs": [job] * min(BATCH, jobs - start)})
-        taken += [each["job"]["id"] for each in answers["results"] if "job" in each]
+        for each in answers["results"]:
+            if "job" not in each:
+                sys.exit(f"a job was refused: {each['problem']}")
+            taken.append(each["job"]["id"])
     return taken
 
 

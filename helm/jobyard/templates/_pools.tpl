@@ -30,6 +30,13 @@ Sprig's mergeOverwrite would not let a pool say `false` or 0 where the default i
 {{- if and (ne (include "jobyard.scaler" .) "none") .autoscaling.deletionCost }}true{{ end -}}
 {{- end }}
 
+{{/* "true" where any pool's pods do. */}}
+{{- define "jobyard.costsAreWritten" -}}
+{{- range $name, $pool := fromJson (include "jobyard.pools" .) -}}
+{{- include "jobyard.deletionCost" $pool -}}
+{{- end -}}
+{{- end }}
+
 {{/* Seconds from SIGTERM to the end of a worker: what its longest job takes, and time to settle it. */}}
 {{- define "jobyard.graceSeconds" -}}
 {{- .graceSeconds | default (add .maxJobSeconds 15) | int -}}

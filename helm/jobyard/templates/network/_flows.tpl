@@ -38,7 +38,14 @@
 {{- end }}
 {{- end }}
 
-{{/* What each part of ours sends: (list $ ). */}}
+{{/* To the API server, behind its Service and at its own port. */}}
+{{- define "jobyard.apiServerEgress" -}}
+- ports:
+    - {protocol: TCP, port: 443}
+    - {protocol: TCP, port: 6443}
+{{- end }}
+
+{{/* What api, workers and scheduler send alike. */}}
 {{- define "jobyard.commonEgress" -}}
 {{ include "jobyard.dnsEgress" . }}
 {{- include "jobyard.storeEgress" . }}
