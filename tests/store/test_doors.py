@@ -73,7 +73,7 @@ async def ping_async(settings: Settings) -> bool:
 
 
 def test_the_asynchronous_client_reads_the_password_file_too(
-    server: StoreServer, tmp_path: Path
+    server: StoreServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "password"
     file.write_text("secret")
@@ -85,6 +85,7 @@ def test_the_asynchronous_client_reads_the_password_file_too(
     )
 
     assert asyncio.run(ping_async(settings))
+    assert not caplog.records
 
 
 def test_a_password_file_that_is_not_there_is_a_store_that_is_away(

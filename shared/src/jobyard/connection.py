@@ -109,6 +109,11 @@ class _PasswordFile(CredentialProvider):
             raise redis.ConnectionError(f"cannot read the store's password: {error}") from error
         return (self._username, password) if self._username else (password,)
 
+    @override
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """The same: a mounted file is in memory. redis-py's own warns with each connection."""
+        return self.get_credentials()
+
 
 def _credentials(username: str | None, path: str | None) -> dict[str, Any]:
     return {"credential_provider": _PasswordFile(username, path)} if path else {}
