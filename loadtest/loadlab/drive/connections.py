@@ -70,6 +70,11 @@ class Connections:
             connection.close()
         return reply
 
+    def close(self) -> None:
+        """Closes what is idle."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _compose(self, method: str, path: str, body: bytes | None) -> bytes:
         head = f"{method} {path} HTTP/1.1\r\n".encode() + self._head
         if body is None:

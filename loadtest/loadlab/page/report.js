@@ -6,6 +6,8 @@ const SUBMIT = "POST /v1/jobs";
 const isPair = RUNS.length > 1;
 const report = document.getElementById("report");
 
+window.addEventListener("error", (event) => report.append(element("p", { class: "verdict broken" }, `This page cannot show its report: ${event.message}`)));
+
 const named = (name, index) => (isPair ? `${"AB"[index]} ${name}` : name);
 
 // One line a run: `points` takes a run's findings.
