@@ -83,6 +83,8 @@ class Processes:
 
     def _sample_of(self, kind: str, process: psutil.Process) -> dict[str, Any] | None:
         try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
             sample: dict[str, Any] = {
                 "kind": kind,
                 "pid": process.pid,

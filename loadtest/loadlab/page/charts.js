@@ -74,13 +74,9 @@ const formatNines = (share) => `${+((1 - share) * 100).toFixed(5)} %`;
 
 function chartOf(chart) {
   const isInside = ([x]) => chart.nines || x >= 0;
-  const lines = chart.lines.map((line) => ({ ...line, points: line.points.filter(isInside) })).filter((line) => line.points.length);
+  const lines = chart.lines.map((line) => ({ ...line, points: line.points.filter(isInside) })).filter((line) => line.points.some(([, y]) => y !== null));
   const box = element("div", { class: "chart" }, element("h3", {}, chart.title));
   if (chart.note) box.append(element("div", { class: "note" }, chart.note));
-  if (!lines.length) {
-    box.append(element("div", { class: "note" }, "nothing was measured"));
-    return box;
-  }
   const format = chart.format || short;
   const x = chart.nines ? ninesScale(lines)
     : linearScale(chart.seconds, LEFT, WIDTH - RIGHT, 6);

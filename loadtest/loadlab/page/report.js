@@ -1,7 +1,7 @@
 // The page: what each run came to, and its charts; of two runs the second is drawn dashed.
 
 const RUNS = JSON.parse(document.getElementById("runs").textContent);
-const COLOURS = [0, 1, 2, 3, 4, 5, 6, 7].map((number) => `var(--c${number})`);
+const COLOURS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `var(--c${number})`);
 const SUBMIT = "POST /v1/jobs";
 const isPair = RUNS.length > 1;
 const report = document.getElementById("report");
@@ -32,19 +32,18 @@ function summed(place) {
   };
 }
 
+// A line for each process: the n-th of its kind in each sample, as one that died is replaced.
 function ofProcesses(field, factor) {
   const names = [...new Set(RUNS.flatMap((run) => run.samples.flatMap((sample) => sample.processes.map((each) => each.kind))))];
-  return RUNS.flatMap((run, index) => names.flatMap((kind, number) => {
-    const slots = Math.max(0, ...run.samples.map((sample) => sample.processes.filter((each) => each.kind === kind).length));
-    return Array.from({ length: slots }, (_, slot) => ({
-      name: named(slots > 1 ? `${kind} ${slot + 1}` : kind, index),
-      colour: COLOURS[(number + slot * names.length) % COLOURS.length], dashed: index === 1,
-      points: run.samples.map((sample) => {
-        const process = sample.processes.filter((each) => each.kind === kind)[slot];
-        return [sample.second, process && process[field] !== undefined ? process[field] * factor : null];
-      }),
-    }));
-  }));
+  const most = (kind) => Math.max(...RUNS.flatMap((run) => run.samples.map((sample) => sample.processes.filter((each) => each.kind === kind).length)));
+  const places = names.flatMap((kind) => Array.from({ length: most(kind) }, (_, place) => [kind, place]));
+  const value = (sample, [kind, place]) => {
+    const found = sample.processes.filter((each) => each.kind === kind)[place];
+    return found && found[field] !== undefined ? found[field] * factor : null;
+  };
+  return lines(places.map((at) => [
+    most(at[0]) > 1 ? `${at[0]} ${at[1] + 1}` : at[0],
+    (run) => run.samples.map((sample) => [sample.second, value(sample, at)])]));
 }
 
 function problemLines() {
@@ -77,6 +76,8 @@ function charts() {
     { ...time, title: "Memory of the store", note: "what its data takes, MB", lines: ofProcesses("used_memory", 1e-6).filter((line) => line.points.some((point) => point[1] !== null)) },
   ];
 }
+
+const isMeasured = (chart) => chart.lines.some((line) => line.points.some((point) => point[1] !== null));
 
 const percent = (share) => `${(share * 100).toFixed(1)} %`;
 
@@ -111,9 +112,11 @@ function table(head, rows) {
 }
 
 function seriesTable() {
-  const rows = RUNS.flatMap((run, index) => Object.entries(run.series).map(([name, each]) => [
-    named(name, index), each.sent, each.answered, Object.values(each.problems).reduce((a, b) => a + b, 0), each.delayed,
-    ...["p50", "p90", "p99", "p999", "max"].map((share) => milliseconds(each.latency[share])), milliseconds(each.service.p99)]));
+  const names = [...new Set(RUNS.flatMap((run) => Object.keys(run.series)))];
+  const found = names.flatMap((name) => RUNS.map((run, index) => [named(name, index), run.series[name]])).filter(([, each]) => each);
+  const rows = found.map(([name, each]) => [
+    name, each.sent, each.answered, Object.values(each.problems).reduce((a, b) => a + b, 0), each.delayed,
+    ...["p50", "p90", "p99", "p999", "max"].map((share) => milliseconds(each.latency[share])), milliseconds(each.service.p99)]);
   return table(["requests", "sent", "answered", "failed", "over 100 ms", "p50", "p90", "p99", "p99.9", "max", "p99 since sent"], rows);
 }
 
@@ -155,7 +158,7 @@ report.append(
   element("h1", {}, isPair ? "Two load tests" : `Load test: ${RUNS[0].scenario.name}`),
   element("p", { class: "under" }, `${RUNS[0].machine}`),
   ...RUNS.map(verdict), figures(),
-  heading("Over time"), element("div", { class: "charts" }, ...charts().map(chartOf)),
+  heading("Over time"), element("div", { class: "charts" }, ...charts().filter(isMeasured).map(chartOf)),
   heading("What became of every job"), accountTable(),
   heading("End to end"), endsTable(),
   heading("Requests"), seriesTable(),
