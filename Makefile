@@ -4,7 +4,6 @@ BIN := .venv/bin
 SYNCED := .venv/.synced
 UV := UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
-BENCHES := worker api read latency sleepers hoarding store large memory first_job scrape overhead
 SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
 DOCKER ?= docker
@@ -13,7 +12,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench clean images chart manifests loadtest
+.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests loadtest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,9 +47,8 @@ lint: $(SYNCED) ## Check style and formatting
 	$(BIN)/ruff format --check .
 
 types: $(SYNCED) ## Check types
-	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py) helm/monitoring
-	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py)
-	$(BIN)/mypy $(SOURCES) tests $(wildcard bench/*.py) loadtest/loadlab loadtest/locustfile.py
+	$(BIN)/mypy $(SOURCES) tests loadtest/loadlab loadtest/locustfile.py helm/monitoring \
+		$(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py)
 
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
 	$(BIN)/lint-imports
@@ -77,8 +75,11 @@ fix: $(SYNCED) ## Mend style and formatting where a tool can
 	$(BIN)/ruff format .
 
 bench: $(SYNCED) ## Measure everything, beside other queues (one: ARGS='worker --scale 0.1')
-	@set -e; for each in $(or $(firstword $(ARGS)),$(BENCHES)); do \
-		echo "== $$each"; $(BIN)/python bench/$$each.py $(wordlist 2,99,$(ARGS)); done
+	$(BIN)/python bench/gather.py $(ARGS)
+
+bench-compare: $(SYNCED) ## Measure this tree and an earlier commit in turn: REF=…
+	@test -n "$(REF)" || { echo "name a commit: make bench-compare REF=HEAD~1" >&2; exit 2; }
+	$(BIN)/python bench/compare.py $(REF) $(ARGS)
 
 chart: $(SYNCED) ## Write the chart's schema and table of values from its values.yaml
 	$(BIN)/python helm/values_reference.py
