@@ -70,7 +70,7 @@ class FollowUps:
         )
         submission = submission_of(order, self._defaults(name, found))
         if (trace := current_trace.get()) is not None:
-            submission = submission._replace(trace=trace.traceparent)
+            submission = submission.traced(trace.traceparent)
         return _record(check_size(submission, self._settings.max_payload_bytes))
 
     def _find(self, task: object, queue: str | None) -> tuple[str, Task | None]:

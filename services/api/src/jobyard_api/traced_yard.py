@@ -67,13 +67,20 @@ class TracedYard(Yard):
     async def _in_span(self, submissions: Sequence[Submission], commit: Commit) -> list[Submitted]:
         if not submissions:
             return await commit(submissions)
-        span = _batch_span.get()
+        span = _batch_span.get() or self._unrecorded()
         if span is not None:
             return await commit(_part_of(span, submissions))
         with self._span(_queue_of(submissions), len(submissions)) as span:
             found = await commit(_part_of(span, submissions))
             _note(span, found)
         return found
+
+    def _unrecorded(self) -> OpenSpan | None:
+        """The request's own, where nothing below it is recorded either."""
+        request = current_span.get()
+        if request is None or request.is_recorded or not self._tracer.heeds_parents:
+            return None
+        return request
 
     @contextmanager
     def _span(self, queue: str, jobs: int) -> Iterator[OpenSpan]:
@@ -101,7 +108,7 @@ def _part_of(span: OpenSpan, submissions: Sequence[Submission]) -> list[Submissi
     trace = span.context.traceparent
     if len(submissions) > 1 or span is _batch_span.get():
         trace += LINK
-    return [one._replace(trace=trace) for one in submissions]
+    return [one.traced(trace) for one in submissions]
 
 
 def _note(span: OpenSpan, found: Sequence[Submitted]) -> None:

@@ -20,7 +20,7 @@ class Firing:
 
     def __init__(self, submission: Submission, span: OpenSpan | None) -> None:
         trace = span.context.traceparent if span else ""
-        self.submission = submission._replace(trace=trace)
+        self.submission = submission.traced(trace)
         self._span = span
 
     def took_place(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobyard.observability.trace_context import fields_of as trace_fields_of
-
 if TYPE_CHECKING:
     from jobyard_worker.delivery import Delivery
 
@@ -18,6 +16,7 @@ def fields_of(delivery: Delivery) -> dict[str, object]:
         "task": delivery.task or job.task,
         "queue": job.queue,
         "attempt": job.attempts + 1,
-        **trace_fields_of(delivery.trace),
     }
+    if delivery.span is not None:
+        fields["trace_id"], fields["span_id"], _ = delivery.span.context
     return {**fields, "tenant": job.tenant} if job.tenant else fields

@@ -14,7 +14,12 @@ from typing_extensions import override
 from jobyard.lanes import base_of
 from jobyard.observability.messaging import processing
 from jobyard.observability.relayed_spans import spans_of
-from jobyard.observability.trace_context import LINK, TraceContext, parse_traceparent
+from jobyard.observability.trace_context import (
+    LINK,
+    TraceContext,
+    parse_traceparent,
+    unrecorded_in,
+)
 from jobyard.observability.tracer import Inside, OpenSpan
 from jobyard.store.records import Canceled, RQEnded, Settled, Succeeded
 from jobyard_worker.execution import Execution
@@ -47,7 +52,7 @@ class Traces:
 
     def inside(self, delivery: Delivery) -> Inside:
         """What runs in this ``with`` is part of its span."""
-        return Inside(self.begin(delivery))
+        return Inside(delivery.span or self.begin(delivery))
 
     def relay(self, spans: Sequence[Any]) -> None:
         """Spans that a child says have ended there."""
@@ -69,10 +74,9 @@ class Traces:
                 _end(span, settlement, reply, offset)
 
     def _open(self, job: Claimed) -> OpenSpan:
+        if self._tracer.heeds_parents and (place := unrecorded_in(job.trace)):
+            return OpenSpan(place)
         parent, link = origin_of(job)
-        before = parent or link
-        if before is not None and not self._tracer.records(before):
-            return OpenSpan(before)
         name, attributes = processing(base_of(job.queue))
         own: Attributes = {
             "messaging.message.id": job.id,

@@ -12,7 +12,9 @@ from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
     Link,
     NonRecordingSpan,
     SpanContext,
@@ -22,11 +24,13 @@ from opentelemetry.trace import (
     format_span_id,
     format_trace_id,
 )
+from typing_extensions import override
 
 from jobyard.observability.collector import Collector
 from jobyard.observability.resource import resource_of
 from jobyard.observability.sampler import StorySampler, heeds_parents
 from jobyard.observability.trace_context import TraceContext, current_trace
+from jobyard.observability.trace_ids import TraceIds
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from jobyard.observability.messaging import Attributes
 
 _SCOPE = "jobyard"
+_NOWHERE: Context = contexts.Context()
 
 CLOSE_SECONDS = 2.0
 """For what is not sent yet when a process ends; what the collector has not taken then is lost."""
@@ -59,6 +64,12 @@ class OpenSpan:
     def is_recorded(self) -> bool:
         """Whether what is said of it gets anywhere."""
         return self._span is not None
+
+    def below(self) -> Context:
+        """OpenTelemetry's context for what is part of it."""
+        if self._span is None:
+            return _BELOW_UNRECORDED
+        return trace.set_span_in_context(self._span, _NOWHERE)
 
     def note(self, attributes: Attributes) -> None:
         """Says more about it."""
@@ -99,19 +110,32 @@ class OpenSpan:
             self._span.end(at_ns)
 
 
+class _Unrecorded(NonRecordingSpan):
+    """One for all jobs that are not recorded: where it is is looked up when somebody asks."""
+
+    @override
+    def get_span_context(self) -> SpanContext:
+        place = current_trace.get()
+        try:
+            return INVALID_SPAN_CONTEXT if place is None else _remote(place)
+        except ValueError:  # what a foreign record says
+            return INVALID_SPAN_CONTEXT
+
+
+_BELOW_UNRECORDED = trace.set_span_in_context(_Unrecorded(INVALID_SPAN_CONTEXT), _NOWHERE)
+
+
 class Inside:
     """``with Inside(span):`` makes it the one that logs name, and that spans of tasks belong to."""
 
-    __slots__ = ("_attached", "_context", "_span", "_token")
+    __slots__ = ("_attached", "_span", "_token")
 
     def __init__(self, span: OpenSpan) -> None:
         self._span = span
 
     def __enter__(self) -> Self:
-        opened = self._span
-        self._token: Token[TraceContext | None] = current_trace.set(opened.context)
-        of_otel = opened._span or NonRecordingSpan(_remote(opened.context))  # noqa: SLF001 - one file, one secret
-        self._attached = contexts.attach(trace.set_span_in_context(of_otel))
+        self._token: Token[TraceContext | None] = current_trace.set(self._span.context)
+        self._attached = contexts.attach(self._span.below())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,14 +148,34 @@ class Tracer:
 
     def __init__(self, service: str) -> None:
         """``service`` as in ``worker``; all else is said by OpenTelemetry's own variables."""
-        self._provider = TracerProvider(resource=resource_of(service), shutdown_on_exit=False)
-        self._heeds_parents = heeds_parents(self._provider.sampler)
-        if self._heeds_parents:
-            self._provider.sampler = StorySampler(self._provider.sampler)
+        self._ids = TraceIds()
+        self._provider = TracerProvider(
+            resource=resource_of(service), shutdown_on_exit=False, id_generator=self._ids
+        )
+        self._sampler = self._provider.sampler
+        self.heeds_parents = heeds_parents(self._sampler)
+        """Whether nothing is recorded of what follows from a span that is not."""
+        if self.heeds_parents:
+            self._provider.sampler = StorySampler(self._sampler)
         self._batches = BatchSpanProcessor(Collector())
         self._provider.add_span_processor(self._batches)
         self._tracer = self._provider.get_tracer(_SCOPE)
         trace.set_tracer_provider(self._provider)  # for spans that tasks make themselves
+
+    def unrecorded(self, parent: TraceContext | None) -> TraceContext | None:
+        """The place of a request that is not recorded, as most are not; None for one that is.
+
+        OpenTelemetry's own way takes twice as long. What it decides for this thread's next root is
+        decided here, and by the same sampler.
+        """
+        if parent is not None:
+            return None if parent.is_sampled or not self.heeds_parents else parent
+        trace_id = self._ids.generate_trace_id()
+        decision = self._sampler.should_sample(_NOWHERE, trace_id, "").decision
+        if decision is Decision.RECORD_AND_SAMPLE:
+            self._ids.next = trace_id
+            return None
+        return TraceContext(f"{trace_id:032x}", f"{self._ids.generate_span_id():016x}", False)
 
     def server(
         self, name: str, attributes: Attributes, parent: TraceContext | None = None
@@ -159,10 +203,6 @@ class Tracer:
         """Anything else of note, in a trace of its own."""
         return self._begin(name, SpanKind.INTERNAL, attributes)
 
-    def records(self, context: TraceContext) -> bool:
-        """Whether what follows from a span may be recorded: seldom where that one is not."""
-        return context.is_sampled or not self._heeds_parents
-
     def relay(self, span: ReadableSpan) -> None:
         """A span that ended in another process is sent as one of this one's."""
         self._batches.on_end(span)
@@ -182,7 +222,7 @@ class Tracer:
         link: TraceContext | None = None,
     ) -> OpenSpan:
         before = parent or link
-        if before is not None and not self.records(before):
+        if before is not None and not before.is_sampled and self.heeds_parents:
             return OpenSpan(before)
         span = self._tracer.start_span(
             name,
@@ -205,9 +245,6 @@ def context_of(found: SpanContext) -> TraceContext:
 def _remote(context: TraceContext) -> SpanContext:
     flags = TraceFlags(TraceFlags.SAMPLED if context.is_sampled else TraceFlags.DEFAULT)
     return SpanContext(int(context.trace_id, 16), int(context.span_id, 16), True, flags)
-
-
-_NOWHERE: Context = contexts.Context()
 
 
 def _context_with(parent: TraceContext | None) -> Context:

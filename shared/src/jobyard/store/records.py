@@ -78,7 +78,11 @@ class Submission(NamedTuple):
     """How many jobs of its tenant may wait for their first start; None for any number."""
     trace: str = ""
     """The ``traceparent`` of what asked for it; with ``trace_context.LINK`` behind it, its runs are
-    linked to that and no part of it."""
+    linked to that and no part of it. The last field: see ``traced``."""
+
+    def traced(self, trace: str) -> Submission:
+        """The same with another ``trace``; ``_replace`` takes twice as long."""
+        return Submission(*self[:-1], trace)
 
 
 class SubmitStatus(StrEnum):

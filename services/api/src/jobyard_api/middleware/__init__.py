@@ -18,7 +18,6 @@ from jobyard_api.middleware.envelope import Envelope
 from jobyard_api.middleware.head_method import HeadAsGet
 from jobyard_api.middleware.hot_lane import HotLane
 from jobyard_api.middleware.path_prefix import PathPrefix
-from jobyard_api.middleware.spans import Spans
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,5 +45,7 @@ def install(
     if settings.path_prefix:
         app.add_middleware(PathPrefix, prefix=settings.path_prefix)
     if tracer is not None:
+        from jobyard_api.middleware.spans import Spans  # noqa: PLC0415 - with OpenTelemetry
+
         app.add_middleware(Spans, tracer=tracer)
     app.add_middleware(Envelope, traffic=traffic)

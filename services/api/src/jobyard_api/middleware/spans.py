@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.observability.logging import log_context
 from jobyard.observability.trace_context import current_trace, fields_of
+from jobyard.observability.tracer import OpenSpan
 from jobyard_api.current_span import current_span
 from jobyard_api.middleware.access_log import route_of
 from jobyard_api.trace_context import context_in, note_trace
@@ -14,7 +15,8 @@ from jobyard_api.trace_context import context_in, note_trace
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from jobyard.observability.tracer import OpenSpan, Tracer
+    from jobyard.observability.trace_context import TraceContext
+    from jobyard.observability.tracer import Tracer
 
 _PROBES = frozenset({"/livez", "/readyz"})
 """Asked every few seconds by machines; their traces would tell nobody anything."""
@@ -53,18 +55,22 @@ class Spans:
             _end(span, scope, status)
 
     def _begin(self, scope: Scope) -> OpenSpan:
-        method = scope["method"]
-        attributes = {
-            "http.request.method": method,
-            "url.path": scope["path"],
-            "url.scheme": scope.get("scheme", "http"),
-        }
-        span = self._tracer.server(method, attributes, context_in(scope))
+        parent = context_in(scope)
+        place = self._tracer.unrecorded(parent)
+        span = self._server(scope, parent) if place is None else OpenSpan(place)
         current_span.set(span)
         current_trace.set(span.context)
         note_trace(scope, span.context)
         log_context.set({**log_context.get(), **fields_of(span.context)})
         return span
+
+    def _server(self, scope: Scope, parent: TraceContext | None) -> OpenSpan:
+        attributes = {
+            "http.request.method": scope["method"],
+            "url.path": scope["path"],
+            "url.scheme": scope.get("scheme", "http"),
+        }
+        return self._tracer.server(scope["method"], attributes, parent)
 
 
 def _end(span: OpenSpan, scope: Scope, status: int) -> None:
