@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.credentials import CredentialProvider
-from redis.maint_notifications import MaintNotificationsConfig
-from redis.retry import Retry
 from typing_extensions import override
 
 from jobyard.errors import ConfigurationError
+from jobyard.unasked import absent
+
+with absent("opentelemetry"):  # its metrics, which the client takes 0.2 s to import for nothing
+    import redis
+    import redis.asyncio
+    from redis.asyncio.retry import Retry as AsyncRetry
+    from redis.backoff import NoBackoff
+    from redis.credentials import CredentialProvider
+    from redis.maint_notifications import MaintNotificationsConfig
+    from redis.retry import Retry
 
 if TYPE_CHECKING:
     import socket
