@@ -344,3 +344,16 @@ def test_a_batch_of_100(yard: Yard) -> None:
     deleted = yard.store.run(move_calls.delete(ids))
     assert set(deleted) == {MoveOutcome.DONE}
     verify(yard.client, yard.keys)
+
+
+def test_a_retried_job_is_only_linked_to_the_trace_that_first_asked_for_it(yard: Yard) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    yard.submit("j1", trace=trace)
+    yard.join("w1")
+
+    for _ in range(2):
+        [claimed] = yard.claim()
+        assert claimed.trace.decode() == trace
+        yard.settle("failed", claimed)
+        retry(yard, "j1")
+        trace = trace.removesuffix(";link") + ";link"

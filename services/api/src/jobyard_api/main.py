@@ -30,6 +30,8 @@ from jobyard_api.settings import ApiSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jobyard.observability.tracer import Tracer
+
 WRONG_SETTINGS = 2
 BACKLOG = 2048
 
@@ -47,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = _settings(_parser().parse_args(arguments))
         connect_async(settings)  # reads the URL and opens nothing
         refuse_to_stand_open(settings)
+        tracer = start_tracing("api")
         listener = bind(settings)
     except ConfigurationError as error:
         print(f"jobyard-api: {error}", file=sys.stderr)  # noqa: T201 - a command's last word
         sys.exit(WRONG_SETTINGS)
-    serve(settings, listener)
+    serve(settings, listener, tracer)
 
 
 def bind(settings: ApiSettings) -> socket.socket:
@@ -76,11 +79,11 @@ def bind(settings: ApiSettings) -> socket.socket:
         ) from None
 
 
-def serve(settings: ApiSettings, listener: socket.socket) -> None:
+def serve(settings: ApiSettings, listener: socket.socket, tracer: Tracer | None) -> None:
     """Serves until SIGTERM or SIGINT; requests under way are finished."""
     configure_logging("api", settings)
     _hush_server()
-    traffic, tracer = Traffic(), start_tracing("api")
+    traffic = Traffic()
     app = create_app(settings, traffic, tracer)
     server, health = _Server(app, settings), app.state.health
     for number in (signal.SIGTERM, signal.SIGINT):

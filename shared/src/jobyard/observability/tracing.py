@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from jobyard.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from jobyard.observability.child_tracer import ChildTracer
     from jobyard.observability.tracer import Tracer
@@ -19,12 +21,18 @@ def start_tracing(service: str) -> Tracer | None:
     """The tracer of a service, as in ``worker``; None where no traces are asked for.
 
     One a process, made once it forks no more: it has a thread.
+
+    Raises:
+        ConfigurationError: OpenTelemetry's variables contradict each other.
     """
     if not is_traced():
         return None
     from jobyard.observability.tracer import Tracer  # noqa: PLC0415 - as the head says
 
-    return Tracer(service)
+    try:
+        return Tracer(service)
+    except ValueError as error:
+        raise ConfigurationError(f"OTEL_* variables: {error}") from None
 
 
 def start_child_tracing() -> ChildTracer | None:
