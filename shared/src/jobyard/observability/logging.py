@@ -238,7 +238,14 @@ def _one_line(text: str) -> str:
 class _ToStructlog(logging.Handler):
     """Hands each record of the standard library to the same pipeline."""
 
-    def emit(  # type: ignore[explicit-override]  # typing.override comes with Python 3.12
+    def handle(  # type: ignore[explicit-override]  # typing.override comes with Python 3.12
+        self, record: logging.LogRecord
+    ) -> bool:
+        """Without a lock: a line is one write, and slots of a worker do not wait for each other."""
+        self.emit(record)
+        return True
+
+    def emit(  # type: ignore[explicit-override]  # as above
         self, record: logging.LogRecord
     ) -> None:
         level = max(10, min(50, record.levelno // 10 * 10))
