@@ -72,6 +72,27 @@ def test_the_oldest_age_is_of_what_waits(yard: Yard) -> None:
     assert queue(yard).oldest_age_seconds is None
 
 
+def test_what_was_given_back_does_not_hide_what_waits_behind_it(yard: Yard) -> None:
+    """As in a crash loop, where the head of the queue is new again and again."""
+    yard.submit("j1", "j2", "j3")
+    yard.client.hset(yard.keys.job("j3"), "enqueued_at", "2020-01-01T00:00:00.000000Z")
+    yard.join("w1")
+    yard.claim(limit=2)
+
+    yard.leave("w1")
+
+    assert yard.waiting() == ["j1", "j2", "j3"]
+    assert (queue(yard).oldest_age_seconds or 0) > 100_000_000
+
+
+def test_an_id_whose_job_does_not_wait_has_no_age(yard: Yard) -> None:
+    yard.submit("j1", "j2")
+    old = {"status": "canceled", "enqueued_at": "2020-01-01T00:00:00.000000Z"}
+    yard.client.hset(yard.keys.job("j1"), mapping=old)
+
+    assert 0 <= (queue(yard).oldest_age_seconds or 0) < 3600
+
+
 def test_a_paused_queue_is_paused_with_its_lanes(yard: Yard) -> None:
     yard.submit("j1", queue="default.high")
 

@@ -131,9 +131,9 @@ QUEUE_JOBS = Metric(
 QUEUE_OLDEST_AGE = Metric(
     "jobyard_queue_oldest_age_seconds",
     Kind.GAUGE,
-    "How long the next job of a queue has been ready; 0 where none waits",
+    "How long the job of a queue that has waited longest has been ready; 0 where none waits",
     ("queue",),
-    details="of its lanes the longest; what was given back by a worker begins anew",
+    details="of its lanes the longest; what a worker gave back begins anew, those behind it do not",
 )
 QUEUE_PAUSED = Metric(
     "jobyard_queue_paused", Kind.GAUGE, "1 where nothing is claimed from the queue", ("queue",)

@@ -5,10 +5,21 @@ local function card(command, name)
   return type(reply) == 'number' and reply or 0
 end
 
+-- What workers gave back stands at the head, as if it had come just now: behind it is what has waited
+-- longest. The first job that nobody has had in hand yet ends the search, as do so many looks.
+local LOOKS = 16
 local function oldest(queue)
-  local first = redis.pcall('LINDEX', key('queue', queue), 0)
-  local job = type(first) == 'string' and fields(first, 'enqueued_at')
-  return job and job[1] or ''
+  local found = ''
+  for place = 0, LOOKS - 1 do
+    local id = redis.pcall('LINDEX', key('queue', queue), place)
+    if type(id) ~= 'string' then break end
+    local job = fields(id, 'enqueued_at', 'deliveries', 'status')
+    if job and job[3] == 'queued' then
+      if job[1] and (found == '' or job[1] < found) then found = job[1] end
+      if not job[2] then break end
+    end
+  end
+  return found
 end
 
 local function members(name)
