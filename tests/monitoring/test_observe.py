@@ -41,12 +41,14 @@ def test_it_shows_a_yard_under_load_and_ctrl_c_ends_it(services: Services) -> No
     url = f"http://127.0.0.1:{other}/api/v1/query"
 
     def jobs_a_second() -> bool:
+        query = {"query": "sum(jobyard:jobs_completed:rate5m) > 0"}
         try:
-            query = {"query": "sum(jobyard:jobs_completed:rate5m) > 0"}
-            return bool(httpx.get(url, params=query).json()["data"]["result"])
+            reply = httpx.get(url, params=query)
         except httpx.TransportError:
             assert observe.is_running, observe.log()
             return False
+        is_ready = reply.status_code == httpx.codes.OK
+        return is_ready and bool(reply.json()["data"]["result"])
 
     wait_for(jobs_a_second, START_SECONDS, observe.log, 0.2)
     assert re.search(rf"observe .*http://127\.0\.0\.1:{other}: ", observe.log())
