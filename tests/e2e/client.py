@@ -33,6 +33,10 @@ class Client:
             base_url=f"{door}{prefix}", headers=headers, timeout=30, event_hooks=hooks
         )
 
+    def close(self) -> None:
+        """Closes its connections."""
+        self.http.close()
+
     def wait_until_ready(self) -> None:
         """The door needs a moment to learn of a new route."""
         wait_for(lambda: self.status("/readyz") == 200, 30)

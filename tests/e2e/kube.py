@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,15 @@ RESTRICTED = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/warn": "restricted",
 }
+
+
+def fresh_namespace(purpose: str) -> Namespace:
+    """A new namespace that only takes pods of the restricted standard."""
+    words = re.sub(r"[^a-z0-9]+", "-", purpose)[:30].strip("-")
+    namespace = Namespace(f"e2e-{words}-{secrets.token_hex(3)}")
+    metadata = {"name": namespace.name, "labels": RESTRICTED}
+    namespace.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    return namespace
 
 
 def environment() -> dict[str, str]:
@@ -42,17 +53,12 @@ class Namespace:
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
-    def create(self, labels: Mapping[str, str] = RESTRICTED) -> None:
-        """Makes the namespace."""
-        metadata = {"name": self.name, "labels": dict(labels)}
-        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-
     def remove(self) -> None:
-        """Deletes the namespace with all that is in it, and waits for that."""
+        """Has the namespace deleted with all that is in it; waits for none of its pods."""
         # First what KEDA tidies up, for which it asks the store; then no pod's grace is waited for.
         self.kubectl("delete", "scaledobjects", "--all", "--timeout=60s")
         self.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
-        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--timeout=180s")
+        self.kubectl("delete", "namespace", self.name, "--wait=false")
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Creates or changes objects."""

@@ -47,8 +47,8 @@ class Release:
         return self._helm("uninstall", NAME, *_waiting(300))
 
     def test(self) -> str:
-        """``helm test``, with the logs of its pod."""
-        return self._helm("test", NAME, "--logs", "--timeout", "120s")
+        """``helm test``."""
+        return self._helm("test", NAME, "--timeout", "120s")
 
     def api_key(self) -> str:
         """The bootstrap key."""

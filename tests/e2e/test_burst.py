@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.client import Client
+from e2e.jobs import recorded, wait_for_replicas
+from e2e.plot import write_burst
 from e2e.values import scaled, yard
 from e2e.verdict import verify
 from e2e.watching import PodWatch, ReplicaWatch
@@ -16,7 +17,9 @@ from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from e2e.conftest import Connect
     from e2e.recording import Recording
     from e2e.release import Release
 
@@ -26,10 +29,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 def test_a_burst_onto_a_pool_at_zero_loses_nothing_and_kills_nobody(
-    release: Release, recording: Recording, figure: Callable[[str, object], None]
+    release: Release,
+    recording: Recording,
+    connect: Connect,
+    figure: Callable[[str, object], None],
+    pictures: Path,
 ) -> None:
     release.install(yard(HOST, burst=scaled("burst", meanJobSeconds=1.1)))
-    client, pool = ready_client(release), release.pool("burst")
+    client, pool = connect(HOST), release.pool("burst")
     wait_for_replicas(release, pool, 0)
     draw = random.Random(7)
 
@@ -40,7 +47,9 @@ def test_a_burst_onto_a_pool_at_zero_loses_nothing_and_kills_nobody(
         drained = time.time()
         wait_for_replicas(release, pool, 0)
 
-    verdict = verify(ids, recording.read(), pods.killed(pool))
+    ledger = recording.read()
+    write_burst(pictures / "burst.svg", began, ledger, replicas.timeline(pool))
+    verdict = verify(ids, ledger, pods.killed(pool))
     figure("seconds until all had ended", drained - began)
     figure("replicas wanted", replicas.wanted(pool))
     verdict.note(figure)
@@ -49,25 +58,53 @@ def test_a_burst_onto_a_pool_at_zero_loses_nothing_and_kills_nobody(
     verdict.check()
 
 
-def recorded(queue: str, seconds: float) -> dict[str, object]:
-    """One job of the recorded task."""
-    return {"task": "recorded", "queue": queue, "payload": {"seconds": round(seconds, 3)}}
+def test_very_short_jobs_start_no_more_pods_than_their_backlog_needs(
+    release: Release, recording: Recording, connect: Connect, figure: Callable[[str, object], None]
+) -> None:
+    release.install(yard(HOST, brief=scaled("brief", meanJobSeconds=0.001)))
+    client, pool = connect(HOST), release.pool("brief")
+    wait_for_replicas(release, pool, 0)
+
+    with PodWatch(release.namespace) as pods, ReplicaWatch(release.namespace) as replicas:
+        ids = client.submit(recorded("brief", 0.001) for _ in range(JOBS))
+        wait_for(lambda: client.left("brief") == 0, 240, interval_seconds=0.5)
+        wait_for_replicas(release, pool, 0)
+
+    verdict = verify(ids, recording.read(), pods.killed(pool))
+    figure("replicas wanted", replicas.wanted(pool))
+    verdict.note(figure)
+    # 2 000 jobs of 1 ms are 2 s of work: one pod starts each within its 30 s.
+    assert max(replicas.wanted(pool)) == 1
+    verdict.check()
 
 
-def ready_client(release: Release) -> Client:
-    """A client of a yard that knows the recorded task."""
-    client = Client(HOST, release.api_key())
-    client.wait_until_ready()
-    client.wait_for_task("recorded")
-    return client
+def test_long_jobs_outlive_the_cool_down_and_an_upgrade_in_the_middle(
+    release: Release, recording: Recording, connect: Connect, figure: Callable[[str, object], None]
+) -> None:
+    values = yard(HOST, long=scaled("long", meanJobSeconds=45, latencyTargetSeconds=45))
+    release.install(values)
+    client, pool = connect(HOST), release.pool("long")
+    wait_for_replicas(release, pool, 0)
+
+    with PodWatch(release.namespace) as pods, ReplicaWatch(release.namespace) as replicas:
+        ids = client.submit(recorded("long", 45) for _ in range(32))
+        wait_for(lambda: ready(replicas, pool) >= 4, 120)
+        before = replicas.wanted(pool)[-1]
+        release.upgrade(values | {"settings": {"logLevel": "debug"}})
+        after = replicas.wanted(pool)[-1]
+        wait_for(lambda: client.left("long") == 0, 300, interval_seconds=0.5)
+        wait_for_replicas(release, pool, 0)
+
+    verdict = verify(ids, recording.read(), pods.killed(pool))
+    figure("replicas before and after the upgrade", (before, after))
+    figure("replicas wanted", replicas.wanted(pool))
+    verdict.note(figure)
+    assert after >= before
+    assert client.not_succeeded(ids) == {}
+    verdict.check()
 
 
-def wait_for_replicas(release: Release, pool: str, wanted: int) -> None:
-    """Waits until a pool has so many pods, and no other ones are on their way out."""
-
-    def settled() -> bool:
-        replicas: int = release.namespace.get("deployment", pool)["spec"]["replicas"]
-        pods = [each["metadata"]["name"] for each in release.namespace.list("pods")]
-        return replicas == wanted == sum(pool in name for name in pods)
-
-    wait_for(settled, 300, interval_seconds=1)
+def ready(replicas: ReplicaWatch, pool: str) -> int:
+    """Pods of a pool that are ready."""
+    timeline = replicas.timeline(pool)
+    return timeline[-1][2] if timeline else 0
