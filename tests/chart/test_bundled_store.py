@@ -14,6 +14,7 @@ from jobyard.keys import Keys
 from support.bundled_store import BundledStore
 from support.chart import CHART
 from support.processes import Services
+from support.servers import Engine, binary_of
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -105,6 +106,29 @@ def test_a_new_password_counts_without_a_restart(bundled: BundledStore) -> None:
     bundled.set_password("exporter", "exporter-secret")
     with bundled.client("exporter") as client:
         wait_for(lambda: not refused(client, "PING"), 20, "the old password is not taken again")
+
+
+@pytest.mark.both_engines
+def test_what_scripts_and_transactions_wrote_is_there_after_a_restart(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Servers before Valkey 9 read transactions back as the user ``default``, with its rights."""
+    if binary_of(engine) is None:
+        pytest.skip(f"{engine}-server is not installed")
+    with BundledStore(tmp_path, engine) as store:
+        with store.client("app") as client:
+            script = "redis.call('set', KEYS[1], 1); redis.call('set', KEYS[2], 2)"
+            client.eval(script, 2, "rq:one", "rq:two")
+            client.pipeline(transaction=True).set("rq:three", "3").set("rq:four", "4").execute()
+            wait_for(lambda: client.info()["aof_pending_bio_fsync"] == 0, 20, "not on the disk")
+
+        store.kill()
+        store.start()
+
+        with store.client("app") as client:
+            names = ("rq:one", "rq:two", "rq:three", "rq:four")
+            assert [client.get(name) for name in names] == [b"1", b"2", b"3", b"4"]
+        assert "CRITICAL" not in store.log()
 
 
 def test_the_probes_tell_a_store_that_is_there(bundled: BundledStore) -> None:

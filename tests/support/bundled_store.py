@@ -39,8 +39,9 @@ print("PONG" if answer is True and "ping" in words else answer)
 class BundledStore:
     """The store of a pod, in a directory. A context manager."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, engine: Engine = Engine.VALKEY) -> None:
         self.directory = directory
+        self._engine = engine
         self.port = free_port()
         self.config, self.secret, self.run = (directory / name for name in ("config", "s", "run"))
         self._service: Service | None = None
@@ -53,13 +54,26 @@ class BundledStore:
         for user in USERS:
             self.set_password(user, f"{user}-secret\n")
         self._put_programs()
-        self._service = Service("/bin/sh", self._environment(), self.directory, self._arguments())
-        wait_for(lambda: self.ask("ready") == 0, 20, self._service.log)
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Starts it, on the data that it had."""
+        service = Service("/bin/sh", self._environment(), self.directory, self._arguments())
+        self._service = service
+        wait_for(lambda: self.ask("ready") == 0, 20, service.log)
+
+    def kill(self) -> None:
+        """SIGKILL, as of a pod that is gone."""
         if self._service is not None:
             self._service.end()
+
+    def log(self) -> str:
+        """What it said since its start."""
+        return self._service.log() if self._service is not None else ""
 
     @property
     def url(self) -> str:
@@ -98,8 +112,8 @@ class BundledStore:
         }
 
     def _put_programs(self) -> None:
-        server = binary_of(Engine.VALKEY)
-        assert server is not None, "valkey-server is not installed"
+        server = binary_of(self._engine)
+        assert server is not None, f"{self._engine}-server is not installed"
         (self.directory / "bin" / "valkey-server").symlink_to(server)
         cli = self.directory / "bin" / "valkey-cli"
         cli.write_text(_CLI.format(python=sys.executable))
