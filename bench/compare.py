@@ -1,6 +1,6 @@
 """One bench of this tree and of an earlier commit, in turn, and what changed.
 
-    .venv/bin/python bench/compare.py REF [--rounds 3] [worker --only jobyard --repetitions 1]
+    .venv/bin/python bench/compare.py [--rounds 3] REF [worker --only jobyard --repetitions 1]
 
 The earlier commit is checked out beside this one, with an environment of its own.
 """
