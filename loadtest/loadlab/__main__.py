@@ -21,7 +21,7 @@ _RUNS = Path(__file__).resolve().parent.parent / "runs"
 
 def main() -> int:
     """0 for a good run, 1 when a job was lost or a threshold broke, 2 when it could not run."""
-    arguments = _arguments()
+    arguments = parser_of_arguments().parse_args()
     try:
         return int(arguments.command(arguments))
     except (ScenarioError, YardError, LocustError) as error:
@@ -29,7 +29,8 @@ def main() -> int:
         return 2
 
 
-def _arguments() -> argparse.Namespace:
+def parser_of_arguments() -> argparse.ArgumentParser:
+    """What the command line may say."""
     parser = argparse.ArgumentParser(prog="loadlab", description=__doc__)
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="drive a yard, account for every job, report")
@@ -58,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     compare.set_defaults(command=_compare)
     compare.add_argument("runs", nargs=2, type=Path, metavar="DIRECTORY")
     compare.add_argument("--page", type=Path, default=Path("compared.html"))
-    return parser.parse_args()
+    return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:

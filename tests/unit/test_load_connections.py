@@ -49,7 +49,7 @@ class Server:
 @contextlib.contextmanager
 def serving(*scripts: Sequence[bytes]) -> Iterator[tuple[Server, Connections]]:
     server = Server(*scripts)
-    connections = Connections(server.url, {"Authorization": "Bearer k"}, 5.0)
+    connections = Connections(f"{server.url}/yard/", {"Authorization": "Bearer k"}, 5.0)
     try:
         yield server, connections
     finally:
@@ -63,6 +63,7 @@ def test_a_connection_stays_open_for_the_next_request() -> None:
 
     assert [(reply.status, reply.body) for reply in replies] == [(200, b"{}")] * 2
     assert server.requests[0] == server.requests[1]
+    assert server.requests[0].startswith(b"POST /yard/v1/jobs HTTP/1.1\r\n")
     assert b"\r\nAuthorization: Bearer k\r\n" in server.requests[0]
     assert server.requests[0].endswith(b"Content-Length: 2\r\n\r\n{}")
 

@@ -40,11 +40,12 @@ class Connections:
     """Connections to one server; for one process of gevent."""
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
-        """``headers`` go with each request."""
+        """``headers`` go with each request; a path in ``url`` comes before those of requests."""
         parts = urlsplit(url)
         self._host = parts.hostname or "127.0.0.1"
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._prefix = parts.path.rstrip("/")
         self._timeout_seconds = timeout_seconds
         lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
         self._head = f"Host: {parts.netloc}\r\n{''.join(lines)}".encode()
@@ -76,7 +77,7 @@ class Connections:
             self._idle.pop().close()
 
     def _compose(self, method: str, path: str, body: bytes | None) -> bytes:
-        head = f"{method} {path} HTTP/1.1\r\n".encode() + self._head
+        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n".encode() + self._head
         if body is None:
             return head + b"\r\n"
         return b"%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
