@@ -18,7 +18,7 @@ from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
 from jobyard.observability.health import health_pages
 from jobyard.observability.logging import configure_logging, get_logger
-from jobyard.observability.tracing import start_tracing
+from jobyard.observability.tracing import sent, start_tracing
 from jobyard.settings import help_of
 from jobyard_api import __version__
 from jobyard_api.access.mode import refuse_to_stand_open
@@ -90,11 +90,10 @@ def serve(settings: ApiSettings, listener: socket.socket, tracer: Tracer | None)
         signal.signal(number, server.handle_exit)
     host, port = listener.getsockname()[:2]
     pages = health_pages(health.live, health.ready)
-    with metrics_served(settings.metrics_host, settings.metrics_port, traffic.sources, pages):
+    served = metrics_served(settings.metrics_host, settings.metrics_port, traffic.sources, pages)
+    with sent(tracer), served:
         _log.info("api.started", url=f"http://{host}:{port}", store=describe(settings.redis_url))
         server.run(sockets=[listener])
-    if tracer is not None:
-        tracer.close()
     _log.info("api.stopped")
 
 

@@ -22,7 +22,7 @@ from jobyard.observability.metrics import (
     POOL_MAX_WORKERS,
     SCHEDULER_LAST_TICK,
 )
-from jobyard.observability.tracing import start_tracing
+from jobyard.observability.tracing import sent, start_tracing
 from jobyard.observability.values import Reading
 from jobyard.settings import help_of
 from jobyard.store import Store
@@ -84,12 +84,11 @@ def main() -> None:
     }
     read_level = level_reader(Store(connect(settings), settings.keys), Service.SCHEDULER)
     with (
+        sent(tracer),
         metrics_served(settings.metrics_host, settings.metrics_port, sources, pages),
         level_followed(settings.log_level, read_level),
     ):
         _run(scheduler, stopping)
-    if tracer is not None:
-        tracer.close()
 
 
 def build(

@@ -25,7 +25,7 @@ from jobyard.observability.followed_level import level_followed
 from jobyard.observability.health import health_pages
 from jobyard.observability.log_level import Service
 from jobyard.observability.logging import configure_logging, get_logger
-from jobyard.observability.tracing import start_tracing
+from jobyard.observability.tracing import sent, start_tracing
 from jobyard.registry import discover
 from jobyard.store import Store, calls
 from jobyard.store.front import translate
@@ -180,13 +180,11 @@ class Worker(BaseWorker):
         signals.pass_to(loop.ask_to_stop)
         followed = level_followed(settings.log_level, level_reader(store, Service.WORKER))
         cost = _deletion_cost_of(settings, loop)
-        with Curfew(signals, settings.grace_seconds), served, followed, cost:
+        with Curfew(signals, settings.grace_seconds), sent(tracer), served, followed, cost:
             loop.run()
         signals.ignore()
         if not loop.has_running_jobs:
             handlers.stop()
-        if tracer is not None:
-            tracer.close()
         _log.info("worker.stopped", worker=self.name, finished=loop.finished)
         if loop.has_running_jobs:
             _leave_at_once()

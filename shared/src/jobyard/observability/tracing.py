@@ -6,11 +6,14 @@ It is turned on by the variables that OpenTelemetry names: with the address of a
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jobyard.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jobyard.observability.child_tracer import ChildTracer
     from jobyard.observability.tracer import Tracer
 
@@ -33,6 +36,16 @@ def start_tracing(service: str) -> Tracer | None:
         return Tracer(service)
     except ValueError as error:
         raise ConfigurationError(f"OTEL_* variables: {error}") from None
+
+
+@contextmanager
+def sent(tracer: Tracer | None) -> Iterator[None]:
+    """What is recorded in this ``with`` is sent by its end, as far as the collector takes it."""
+    try:
+        yield
+    finally:
+        if tracer is not None:
+            tracer.close()
 
 
 def start_child_tracing() -> ChildTracer | None:
