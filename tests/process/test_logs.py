@@ -204,3 +204,35 @@ REFUSED: tuple[bytes, ...] = (
 def _send(api: Rest, body: bytes) -> int:
     headers = {"Content-Type": "application/json"}
     return api.http.post("/v1/jobs", content=body, headers=headers).status_code
+
+
+# ---------------------------------------------------------------- requests
+
+
+def test_each_request_is_a_line_with_its_template_and_no_more(services: Services) -> None:
+    with Rest(services) as api:
+        job = api.post("/v1/jobs", {"task": "echo"}).json()["id"]
+        asked = [
+            ("GET", f"/v1/jobs/{job}", "/v1/jobs/{job_id}", 200),
+            ("GET", f"/v1/jobs/{job}x", "/v1/jobs/{job_id}", 404),
+            ("GET", f"/job-status/{job}", "/job-status/{job_id}", 200),
+            ("POST", "/submit-job", "/submit-job", 415),
+            ("GET", f"/nowhere/{job}", "", 404),
+            ("DELETE", "/livez", "/livez", 405),
+        ]
+        for method, path, _, _ in asked:
+            api.http.request(method, path, params={"secret": SECRET})
+        with api.http.stream("GET", f"/v1/jobs/{job}/events") as stream:
+            assert stream.status_code == 200
+            next(stream.iter_lines())
+        routes = ["/v1/jobs", *(route for _, _, route, _ in asked), "/v1/jobs/{job_id}/events"]
+        wait_for(lambda: _requests(api.service)[-1]["route"] == routes[-1])
+
+    lines = _requests(api.service)
+    assert [line["route"] for line in lines] == routes
+    assert [line["status"] for line in lines] == [201, *(status for *_, status in asked), 200]
+    assert all(line["request_id"] and line["duration_ms"] > 0 for line in lines)
+
+
+def _requests(service: Service) -> list[dict[str, Any]]:
+    return [line for line in events(service, "http.request") if line["route"] != "/readyz"]
