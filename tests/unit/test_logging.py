@@ -314,6 +314,31 @@ def test_a_line_has_a_bounded_length(
     assert re.search(rb"left.out", stream.getvalue())
 
 
+def test_a_task_cannot_say_that_another_service_wrote_a_line(configure: Configure) -> None:
+    stream = configure()
+
+    get_logger("mine").info("event", service="other", logger="other")
+
+    (event,) = events(stream)
+    assert (event["service"], event["logger"]) == ("worker", "mine")
+    assert (event["service_"], event["logger_"]) == ("other", "other")
+
+
+def test_of_a_long_traceback_the_end_is_kept(configure: Configure) -> None:
+    stream = configure()
+
+    error = LookupError("first")
+    for number in range(400):
+        later = LookupError(str(number))
+        later.__cause__, error = error, later
+    get_logger("mine").error("fell", exc_info=error)
+
+    (event,) = events(stream)
+    assert event["exception"]["traceback"].startswith("… ")
+    assert event["exception"]["traceback"].rstrip().endswith("LookupError: 399")
+    assert 4_000 < len(event["exception"]["traceback"]) < 9_000
+
+
 def test_what_is_cut_keeps_its_kind_and_says_how_much_is_gone(configure: Configure) -> None:
     stream = configure()
 

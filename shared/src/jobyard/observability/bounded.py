@@ -15,6 +15,8 @@ MAX_LINE_BYTES = 16_000
 LONG, SHORT = 2_000, 100
 """Characters of a value; the second where a line has too many long ones."""
 
+_OF_TRACEBACK = {LONG: 8_000, SHORT: 2_000}
+
 _MOST_FIELDS = 40
 _DEEPEST = 3
 _MOST_BITS = 1_000
@@ -37,9 +39,9 @@ def _is_usual_int(value: Any) -> bool:
 
 
 def shortened(line: MutableMapping[str, Any], most: int = LONG) -> dict[str, Any]:
-    """A line with values of ``most`` characters at most, and no more fields than anybody reads.
+    """A line with values of ``most`` characters (``LONG`` or ``SHORT``) and not too many fields.
 
-    A traceback keeps ``LONG`` ones.
+    A traceback keeps more of them.
     """
     ordered = {**{name: line[name] for name in _FIRST if name in line}, **line}
     fields = islice(ordered.items(), _MOST_FIELDS)
@@ -50,7 +52,7 @@ def shortened(line: MutableMapping[str, Any], most: int = LONG) -> dict[str, Any
 
 def _short(value: Any, most: int) -> Any:
     if isinstance(value, dict) and "traceback" in value:
-        trace = cut_start(_encodable(_text(value["traceback"])), LONG)
+        trace = cut_start(_encodable(_text(value["traceback"])), _OF_TRACEBACK[most])
         rest = {name: cut(_encodable(_text(each)), most) for name, each in value.items()}
         return {**rest, "traceback": trace}
     if value is None or isinstance(value, bool | float):

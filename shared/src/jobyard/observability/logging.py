@@ -175,6 +175,9 @@ class JsonRenderer:
 
     def __call__(self, logger: WrappedLogger, _: str, event: EventDict) -> bytes:
         """The line of one event."""
+        for name in ("service", "logger"):
+            if name in event:  # a task's own: who wrote the line must stay certain
+                event[f"{name}_"] = event.pop(name)
         head = {
             "timestamp": event.pop("timestamp"),
             "level": event.pop("level"),
