@@ -17,7 +17,7 @@ BENCH = Path(__file__).resolve().parent
 DOCUMENT = BENCH.parent / "docs" / "performance.md"
 BENCHES = (
     "worker", "api", "read", "latency", "sleepers", "hoarding", "store", "large", "memory",
-    "first_job", "scrape", "overhead",
+    "first_job", "scrape", "overhead", "logs",
 )  # fmt: skip
 BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
 

@@ -1,23 +1,43 @@
-"""What a line of the log costs a job: microseconds of the worker's processor time, in pairs.
+"""What a line of the log costs a job, in microseconds of the worker's processor time.
 
-    .venv/bin/python bench/logs.py [--repetitions 7] [--jobs 30000]
+    .venv/bin/python bench/logs.py [--repetitions 7] [--jobs 30000] [--only step,worker]
 
-Each pair is two runs of one worker process, one after the other, in an order that turns: the same
-jobs at ``JOBYARD_LOG_LEVEL=error``, where nothing is written, and at ``info``. The line of each
-attempt's end is what the worker writes itself; the others are written by the task, beside it, and
-their pairs are two tasks at ``info``. Lines go to a file. The start of a process does not count.
+* step: the code that makes and writes a line, in one thread of this process, to a file: a busy
+  machine disturbs it least;
+* worker: pairs of runs of one worker process, one after the other, in an order that turns: the same
+  jobs at ``JOBYARD_LOG_LEVEL=error``, where nothing is written, and at ``info``; and two tasks at
+  ``info``, of which one logs. Here slots wait for each other's writes, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
+import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from lab import Lab, print_versions, wait_until
-from usage import processor, tree_of
+from jobyard import Context
+from jobyard.observability.line_stream import lines_together
+from jobyard.observability.log_level import set_level
+from jobyard.observability.logging import LogFields, configure_logging
+from jobyard.settings import Settings
+from jobyard.store.records import Settled
+from jobyard_worker.delivery import Delivery
+from jobyard_worker.job_fields import fields_of
+from jobyard_worker.outcome_log import OutcomeLog
+from lab import Lab, print_versions
+from runs import rate
+from slices import spread
+from support.builders import build_claimed, build_settlement
 
-_WARM_SHARE = 0.05
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_BATCH = 64
+_STEPS = 50
+_ROUNDS = 41
 
 
 @dataclass(frozen=True)
@@ -41,24 +61,13 @@ class Pair:
 
 def main() -> None:
     arguments = _arguments()
-    quiet, talking = Side("bench_noop", "error"), Side("bench_noop", "info")
-    pairs = [
-        Pair("the worker's line of an attempt's end", quiet, talking),
-        Pair(
-            "context.log.info of a task", Side("bench_context", "info"), Side("bench_log", "info")
-        ),
-        Pair("logging.info of a library", talking, Side("bench_library", "info")),
-        Pair("nothing: two equal runs", quiet, quiet),
-    ]
+    chosen = arguments.only.split(",")
     with Lab() as lab:
         print_versions(lab)
-        for repetition in range(arguments.repetitions):
-            for pair in pairs:
-                _measure(lab, pair, arguments.jobs, turned=repetition % 2 == 1)
-            print(f"repetition {repetition + 1} of {arguments.repetitions}", flush=True)
-    print(f"\n{'one line of a job costs':42}{'median':>9} µs   (lowest to highest)   a job without")
-    for pair in pairs:
-        _print(pair)
+        if "step" in chosen:
+            _in_steps(lab)
+        if "worker" in chosen:
+            _in_workers(lab, arguments.repetitions, arguments.jobs)
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,7 +76,91 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--jobs", type=int, default=30_000)
+    parser.add_argument("--only", default="step,worker", help="comma list")
     return parser.parse_args()
+
+
+# ---------------------------------------------------------------- in one thread
+
+
+def _in_steps(lab: Lab) -> None:
+    with (lab.folder / "steps.log").open("wb") as stream:
+        configure_logging("worker", Settings.load(_env_file=None, log_level="info"), stream)
+        print(f"\nin one thread, µs a line: median (quartiles) of {_ROUNDS} rounds")
+        for name, step, lines in _steps():
+            for level in ("info", "error"):
+                set_level(level)
+                us = [_thread_us(step, lines) for _ in range(_ROUNDS)]
+                print(f"  {name:44}at {level:6}{spread(us, 2)}", flush=True)
+
+
+def _steps() -> list[tuple[str, Callable[[], None], int]]:
+    """Name, what is done, and how many lines that makes."""
+    deliveries = [_delivery(number) for number in range(_BATCH)]
+    batch = [(each, build_settlement("succeeded", each.job)) for each in deliveries]
+    log, library = OutcomeLog(), logging.getLogger("some.library")
+
+    def end(number: int) -> Callable[[], None]:
+        def step() -> None:
+            with lines_together():
+                log.note(batch[:number], [Settled.DONE] * number)
+
+        return step
+
+    def in_context() -> None:
+        with LogFields(**fields_of(deliveries[0])):
+            pass
+
+    def of_context() -> None:
+        with LogFields(**fields_of(deliveries[0])):
+            context = Context(job_id="id", task="noop", queue="default")
+            context.log.info("half.done", number=7)
+
+    def of_library() -> None:
+        with LogFields(**fields_of(deliveries[0])):
+            library.info("half done")
+
+    return [
+        (f"an attempt's end, {_BATCH} in one write", end(_BATCH), _BATCH),
+        ("an attempt's end, alone", end(1), 1),
+        ("a job's fields, and no line", in_context, 1),
+        ("the same with context.log.info", of_context, 1),
+        ("the same with logging.info", of_library, 1),
+    ]
+
+
+def _delivery(number: int) -> Delivery:
+    moment = b"2026-11-24T22:31:07.480213Z"
+    job = build_claimed(f"token-{number}", enqueued_at=moment, claimed_ms=1_795_559_467_490)
+    delivery = Delivery(job)
+    delivery.task = "noop"
+    return delivery
+
+
+def _thread_us(step: Callable[[], None], lines: int) -> float:
+    before = time.thread_time()
+    for _ in range(_STEPS):
+        step()
+    return (time.thread_time() - before) / (_STEPS * lines) * 1e6
+
+
+# ---------------------------------------------------------------- in workers
+
+
+def _in_workers(lab: Lab, repetitions: int, jobs: int) -> None:
+    quiet, talking = Side("bench_noop", "error"), Side("bench_noop", "info")
+    silent, saying = Side("bench_context", "info"), Side("bench_log", "info")
+    pairs = [
+        Pair("an attempt's end", quiet, talking),
+        Pair("context.log.info", silent, saying),
+        Pair("logging.info", talking, Side("bench_library", "info")),
+        Pair("nothing: two equal runs", quiet, quiet),
+    ]
+    for repetition in range(max(2, repetitions)):
+        for pair in pairs:
+            _measure(lab, pair, jobs, turned=repetition % 2 == 1)
+    print("\na worker process, µs that a line adds to a job: median (quartiles), the job without")
+    _print(pairs)
 
 
 def _measure(lab: Lab, pair: Pair, jobs: int, *, turned: bool) -> None:
@@ -79,21 +172,16 @@ def _measure(lab: Lab, pair: Pair, jobs: int, *, turned: bool) -> None:
 
 
 def _worker_us(lab: Lab, side: Side, jobs: int) -> float:
-    """Processor time of the worker and all that came from it, a job."""
     lab.clear()
     lab.submit(side.task, jobs)
-    with lab.worker(JOBYARD_LOG_LEVEL=side.level) as service:
-        first, _ = wait_until(lab.finished, int(jobs * _WARM_SHARE))
-        pids = tree_of(service)
-        before = processor(pids)
-        last, _ = wait_until(lab.finished, jobs)
-        return (processor(pids) - before).total / (last - first) * 1e6
+    start = lambda: lab.worker(JOBYARD_LOG_LEVEL=side.level)  # noqa: E731 - as `rate` takes it
+    return rate(lab, start, lab.finished, jobs).worker_us
 
 
-def _print(pair: Pair) -> None:
-    low, high = min(pair.added_us), max(pair.added_us)
-    added, base = statistics.median(pair.added_us), statistics.median(pair.base_us)
-    print(f"{pair.name:42}{added:9.1f}      ({low:.1f} to {high:.1f}){base:14.0f} µs")
+def _print(pairs: Sequence[Pair]) -> None:
+    for pair in pairs:
+        base = statistics.median(pair.base_us)
+        print(f"  {pair.name:44}{spread(pair.added_us, 1):28}{base:6.0f}", flush=True)
 
 
 if __name__ == "__main__":
