@@ -11,6 +11,7 @@ import typer
 
 from jobyard.errors import ConfigurationError, JobyardError
 from jobyard_cli import keys, log_level, quotas
+from jobyard_cli.plan import plan
 from jobyard_cli.settings import ClientSettings, UpSettings
 from jobyard_cli.up import up as run_yard
 from jobyard_cli.watch import watch as follow
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 app.add_typer(keys.app, name="keys")
 app.add_typer(quotas.app, name="quotas")
+app.command()(plan)
 app.command("log-level")(log_level.log_level)
 
 

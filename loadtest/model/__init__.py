@@ -1,0 +1,1 @@
+"""The model of autoscaling, beside other signals and beside the real thing."""
