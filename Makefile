@@ -47,7 +47,7 @@ lint: $(SYNCED) ## Check style and formatting
 	$(BIN)/ruff format --check .
 
 types: $(SYNCED) ## Check types
-	$(BIN)/mypy $(SOURCES) tests loadtest/loadlab loadtest/locustfile.py helm/monitoring \
+	$(BIN)/mypy $(SOURCES) tests loadtest/loadlab loadtest/model loadtest/locustfile.py helm/monitoring \
 		$(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py)
 
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
