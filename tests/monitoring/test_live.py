@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitoring.dashboards import DASHBOARDS
-from monitoring.load import SteadyLoad
+from monitoring.load import GOOD_JOBS, SteadyLoad
 from monitoring.rule import Alert, Record
 from monitoring.rules import GROUPS
 from support.observed import ObservedYard
@@ -40,13 +40,20 @@ OURS = re.compile(r"\b(?:jobyard_[a-z]+|process)_[a-z_]+(?![a-z_*<(:])|\bjobyard
 
 
 @pytest.fixture(scope="module")
-def prometheus(module_services: Services) -> Iterator[Prometheus]:
-    """One for all tests here, with load until the last of them is over."""
+def yard(module_services: Services) -> Iterator[ObservedYard]:
+    """One for all tests here, with jobs that succeed until the last of them is over."""
     with (
         StoreServer(Engine.VALKEY) as server,
         ObservedYard(module_services, server) as yard,
-        SteadyLoad(yard.url, a_second=15),
+        SteadyLoad(yard.url, 10, GOOD_JOBS),
     ):
+        yield yard
+
+
+@pytest.fixture(scope="module")
+def prometheus(yard: ObservedYard) -> Iterator[Prometheus]:
+    """That of the yard, once jobs fail as well."""
+    with SteadyLoad(yard.url, 15):
         yield yard.prometheus
 
 
@@ -56,7 +63,17 @@ def chosen(expression: str) -> str:
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda board: board.name)
-def test_no_panel_is_empty(prometheus: Prometheus, dashboard: Dashboard) -> None:
+def test_no_panel_is_empty_where_all_is_well(yard: ObservedYard, dashboard: Dashboard) -> None:
+    expect_data(yard.prometheus, dashboard)
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda board: board.name)
+def test_no_panel_is_empty_where_jobs_fail(prometheus: Prometheus, dashboard: Dashboard) -> None:
+    expect_data(prometheus, dashboard)
+
+
+def expect_data(prometheus: Prometheus, dashboard: Dashboard) -> None:
+    """Each of its queries has a series, sooner or later."""
     waiting = {
         f"{panel.title}: {query.expression}": chosen(query.expression)
         for panel in dashboard.panels
