@@ -102,6 +102,7 @@ def _target(kind: Kind, letter: str, query: Query) -> Json:
         "instant": is_instant,
         "range": not is_instant,
         "format": _FORMATS.get(kind, "time_series"),
+        "exemplar": kind is Kind.SERIES and "_bucket{" in query.expression,
     }
 
 

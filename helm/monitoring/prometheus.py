@@ -41,5 +41,6 @@ def arguments(config: Path, data: Path, port: int) -> list[str]:
         f"--storage.tsdb.path={data}",
         "--storage.tsdb.retention.time=1d",
         f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=exemplar-storage",
         "--log.level=warn",
     ]

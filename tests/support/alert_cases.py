@@ -305,6 +305,26 @@ CASES = (
         },
     ),
     Case(
+        name="one of two yards loses its API and gets it back",
+        alert="JobyardTargetAbsent",
+        series={
+            'jobyard_build_info{namespace="shop", service="api"}': "1x10 _x20 1x10",
+            'jobyard_build_info{namespace="shop", service="scheduler"}': "1x40",
+            'jobyard_build_info{namespace="lab", service="api"}': "1x40",
+            'jobyard_build_info{namespace="lab", service="scheduler"}': "1x40",
+        },
+        quiet=("10m", "35m"),
+        fires={
+            "22m": (
+                Firing(
+                    labels={**_CRITICAL, "service": "api"},
+                    summary="No api of Jobyard shows metrics.",
+                    description="None runs, or Prometheus does not find it.",
+                ),
+            )
+        },
+    ),
+    Case(
         name="workers may be scaled to none",
         alert="JobyardTargetAbsent",
         series={

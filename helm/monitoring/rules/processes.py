@@ -10,8 +10,14 @@ PROCESSES = Group(
         Alert(
             name="JobyardTargetAbsent",
             expression=(
-                'absent(jobyard_build_info{service="api"})\n'
-                'or absent(jobyard_build_info{service="scheduler"})'
+                "(\n"
+                "  count by (namespace, service) (\n"
+                '    last_over_time(jobyard_build_info{service=~"api|scheduler"}[6h]))\n'
+                "  unless on (namespace, service)\n"
+                "  count by (namespace, service) (jobyard_build_info)\n"
+                ")\n"
+                'or on (service) absent(jobyard_build_info{service="api"})\n'
+                'or on (service) absent(jobyard_build_info{service="scheduler"})'
             ),
             holds="5m",
             severity=Severity.CRITICAL,
