@@ -24,6 +24,10 @@ RESTRICTED = {
 }
 
 
+class KubectlError(Exception):
+    """kubectl did not do it; the message is its own."""
+
+
 def fresh_namespace(purpose: str) -> Namespace:
     """A new namespace that only takes pods of the restricted standard."""
     words = re.sub(r"[^a-z0-9]+", "-", purpose)[:30].strip("-")
@@ -40,7 +44,7 @@ def environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A namespace; methods run kubectl in it and raise ``CalledProcessError`` with its words."""
+    """A namespace; methods run kubectl in it and raise ``KubectlError``."""
 
     name: str
 
@@ -50,7 +54,8 @@ class Namespace:
             [str(kubectl()), "--namespace", self.name, *arguments],
             input=stdin, env=environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        if done.returncode:
+            raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
     def remove(self) -> None:
