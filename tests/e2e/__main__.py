@@ -1,46 +1,41 @@
 """``python -m e2e``: finds a cluster, puts the images there, runs the tests on it.
 
 A cluster is what ``KUBECONFIG`` names, with ``JOBYARD_TEST_LOAD`` as the command that puts images
-there (as in ``kind load docker-image``); or the one beside this repository, which is started.
+there (as in ``kind load docker-image``); or the one beside this repository, which is started. The
+drills take long: ``python -m e2e -m slow`` runs them.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 
-from e2e import images
+from e2e import beside, images
 from e2e.kube import KUBECONFIG
-from e2e.places import ROOT, SHARED
+from e2e.places import ROOT
 
 
 def main() -> int:
     """What pytest says; 0, and a plain word, where there is no cluster."""
-    cluster = _given() or _beside()
-    if cluster is None:
-        sys.stdout.write("e2e: skipped: no KUBECONFIG is set, and no cluster can be started here\n")
+    if "KUBECONFIG" in os.environ:
+        load = os.environ.get("JOBYARD_TEST_LOAD", "kind load docker-image")
+        images.put(load)
+        return _run_tests(os.environ["KUBECONFIG"])
+    try:
+        with beside.cluster() as found:
+            images.put(beside.LOAD, "--network=host")
+            beside.make_volumes_writable(found)
+            return _run_tests(found)
+    except beside.NoClusterError as reason:
+        sys.stdout.write(f"e2e: skipped, nothing was tested: {reason}\n")
         return 0
-    images.put(cluster.pop("load"), shared=cluster.pop("shared") == "yes")
-    command = [sys.executable, "-m", "pytest", "tests/e2e", *sys.argv[1:]]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **cluster}, check=False).returncode
 
 
-def _given() -> dict[str, str] | None:
-    if "KUBECONFIG" not in os.environ:
-        return None
-    load = os.environ.get("JOBYARD_TEST_LOAD", "kind load docker-image")
-    return {KUBECONFIG: os.environ["KUBECONFIG"], "load": load, "shared": "no"}
-
-
-def _beside() -> dict[str, str] | None:
-    """Starts the cluster beside this repository, where there is one and it can be started."""
-    if not (SHARED / "up").exists() or os.getuid() != 0:
-        return None
-    done = subprocess.run([str(SHARED / "up")], stdout=subprocess.PIPE, text=True, check=True)
-    kubeconfig = done.stdout.strip().partition("KUBECONFIG=")[2]
-    return {KUBECONFIG: kubeconfig, "load": shlex.quote(str(SHARED / "load")), "shared": "yes"}
+def _run_tests(kubeconfig: str) -> int:
+    command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "not slow", *sys.argv[1:]]
+    environment = {**os.environ, KUBECONFIG: kubeconfig}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import subprocess
 import tomllib
 from typing import TYPE_CHECKING
 
-from e2e.places import ROOT, SHARED
+from e2e.places import ROOT
 from e2e.values import WORKER
 
 if TYPE_CHECKING:
@@ -20,15 +20,8 @@ SERVICES = ("api", "worker", "scheduler")
 STORE = "valkey/valkey:8.1-trixie"
 
 
-def put(load: str, *, shared: bool) -> None:
-    """Builds all images and runs ``load IMAGE…``.
-
-    ``shared``: base images are made here and not pulled, and builds use this machine's network.
-    """
-    if shared:
-        for command in ("base-image", "valkey-image"):
-            _run([str(SHARED / command)])
-    arguments = "--network=host" if shared else ""
+def put(load: str, arguments: str = "") -> None:
+    """Builds all images and runs ``load IMAGE…``; ``arguments`` are ``docker build``'s."""
     _run(["make", "images", f"DOCKER={docker()}", f"IMAGE_ARGS={arguments}"])
     worker = f"{WORKER}:{VERSION}"
     _run([
