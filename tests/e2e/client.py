@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -42,11 +43,9 @@ class Client:
         wait_for(lambda: self.status("/readyz") == 200, 30)
 
     def status(self, path: str) -> int:
-        """Status of a GET."""
-        try:
-            return self.http.get(path).status_code
-        except httpx.TransportError:
-            return 0
+        """Status of a GET; 0 when nobody answers."""
+        reply = self.get(path)
+        return 0 if reply is None else reply.status_code
 
     def wait_for_task(self, name: str) -> None:
         """Waits until a worker has published a task."""
@@ -83,16 +82,32 @@ class Client:
         found: dict[str, Any] = self.http.get(f"/v1/queues/{name}").raise_for_status().json()
         return found
 
-    def left(self, queue: str) -> int:
-        """Jobs of a queue that have not come to their end."""
-        found = self.queue(queue)
-        return sum(found[state] for state in ("queued", "running", "scheduled"))
+    def has_ended(self, queue: str) -> bool:
+        """Whether all jobs of a queue have; not known, so no, where nobody answers."""
+        reply = self.get(f"/v1/queues/{queue}")
+        if reply is None or reply.status_code != 200:
+            return False
+        found = reply.json()
+        return not any(found[state] for state in ("queued", "running", "scheduled"))
+
+    def get(self, path: str) -> httpx.Response | None:
+        """The answer to a GET; None when there is none."""
+        try:
+            return self.http.get(path)
+        except httpx.TransportError:
+            return None
 
     def not_succeeded(self, ids: Iterable[str]) -> dict[str, str]:
         """Job id → what became of it instead, of those that have not succeeded."""
         found = {}
         for job_id in ids:
-            job = self.http.get(f"/v1/jobs/{job_id}").json()
+            reply = wait_for(partial(self._answer, f"/v1/jobs/{job_id}"), 60)
+            job = reply.json()
             if job.get("state") != "succeeded":
                 found[job_id] = f"{job.get('state', 'gone')}: {job.get('error')}"
         return found
+
+    def _answer(self, path: str) -> httpx.Response | None:
+        """An answer of the API's own, which a proxy without anybody behind it does not give."""
+        reply = self.get(path)
+        return reply if reply is not None and reply.status_code < 500 else None

@@ -43,7 +43,7 @@ def test_a_burst_onto_a_pool_at_zero_loses_nothing_and_kills_nobody(
     with PodWatch(release.namespace) as pods, ReplicaWatch(release.namespace) as replicas:
         began = time.time()
         ids = client.submit(recorded("burst", draw.uniform(0.2, 2.0)) for _ in range(JOBS))
-        wait_for(lambda: client.left("burst") == 0, 420, interval_seconds=0.5)
+        wait_for(lambda: client.has_ended("burst"), 420, interval_seconds=0.5)
         drained = time.time()
         wait_for_replicas(release, pool, 0)
 
@@ -67,7 +67,7 @@ def test_very_short_jobs_start_no_more_pods_than_their_backlog_needs(
 
     with PodWatch(release.namespace) as pods, ReplicaWatch(release.namespace) as replicas:
         ids = client.submit(recorded("brief", 0.001) for _ in range(JOBS))
-        wait_for(lambda: client.left("brief") == 0, 240, interval_seconds=0.5)
+        wait_for(lambda: client.has_ended("brief"), 240, interval_seconds=0.5)
         wait_for_replicas(release, pool, 0)
 
     verdict = verify(ids, recording.read(), pods.killed(pool))
@@ -92,7 +92,7 @@ def test_long_jobs_outlive_the_cool_down_and_an_upgrade_in_the_middle(
         before = replicas.wanted(pool)[-1]
         release.upgrade(values | {"settings": {"logLevel": "debug"}})
         after = replicas.wanted(pool)[-1]
-        wait_for(lambda: client.left("long") == 0, 300, interval_seconds=0.5)
+        wait_for(lambda: client.has_ended("long"), 300, interval_seconds=0.5)
         wait_for_replicas(release, pool, 0)
 
     verdict = verify(ids, recording.read(), pods.killed(pool))

@@ -49,7 +49,7 @@ def test_pods_that_are_killed_ten_times_cost_no_job(
             wait_for(lambda enough=enough: len(load.acknowledged) >= enough, 120)  # type: ignore[misc]
             victim = draw.choice(pods_of(release.namespace, "-worker-", "-scheduler-"))
             release.namespace.kubectl("delete", "pod", victim, "--force", "--grace-period=0")
-    wait_for(lambda: client.left("drill") == 0, 180)
+    wait_for(lambda: client.has_ended("drill"), 180)
 
     ledger = recording.read()
     verdict = verify(load.acknowledged, ledger, [])
@@ -79,7 +79,7 @@ def test_evictions_let_long_jobs_finish_and_take_one_pod_at_a_time(
             evict(release.namespace, pod)
             for pod in pods_of(release.namespace, "-worker-", "-scheduler-", "-api-")
         )
-        wait_for(lambda: client.left("drill") == 0, 240)
+        wait_for(lambda: client.has_ended("drill"), 240)
 
     verdict = verify(ids, recording.read(), pods.killed(FULL_NAME))
     figure("evictions refused by a budget", refused)
@@ -103,7 +103,7 @@ def test_a_pool_stays_as_it_is_while_keda_is_away(
             hold(AWAY_SECONDS, lambda: replicas.wanted(pool)[-1] >= before)
         finally:
             KEDA.kubectl("scale", "deployment/keda-operator", "--replicas=1")
-        wait_for(lambda: client.left("drill") == 0, 300)
+        wait_for(lambda: client.has_ended("drill"), 300)
         wait_for_replicas(release, pool, 0)
 
     verdict = verify(ids, recording.read(), pods.killed(pool))
@@ -128,7 +128,7 @@ def test_a_pool_stays_as_it_is_while_the_store_is_away(
         conditions = conditions_of(release.namespace.get("scaledobject", pool))
         release.namespace.kubectl("scale", store, "--replicas=1")
         wait_for(lambda: client.status("/readyz") == 200, 120)
-        wait_for(lambda: client.left("drill") == 0, 400)
+        wait_for(lambda: client.has_ended("drill"), 400)
         wait_for_replicas(release, pool, 0)
 
     verdict = verify(ids, recording.read(), pods.killed(pool))
@@ -154,7 +154,7 @@ def test_a_new_password_is_taken_up_without_hands(
     wait_for(lambda: reload_is_seen(release.namespace), 180)
     wait_for(lambda: client.status("/readyz") == 200, 180)
     ids = client.submit(recorded("drill", 0.1) for _ in range(50))
-    wait_for(lambda: client.left("drill") == 0, 180)
+    wait_for(lambda: client.has_ended("drill"), 180)
     figure("seconds until jobs ran under the new password", time.monotonic() - began)
 
     assert client.not_succeeded(ids) == {}

@@ -46,7 +46,7 @@ def test_services_are_replaced_under_load_without_losing_a_job_or_a_request(
         wait_for(lambda: client.status("/readyz") == 200, 60)
         enough = len(load.acknowledged) + 20
         wait_for(lambda: len(load.acknowledged) >= enough, 60)
-    wait_for(lambda: client.left("steady") == 0, 120)
+    wait_for(lambda: client.has_ended("steady"), 120)
 
     verdict = verify(load.acknowledged, recording.read(), pods.killed(FULL_NAME))
     figure("failed requests while services were replaced", len(requests_failed))
