@@ -110,4 +110,6 @@ class Client:
     def _answer(self, path: str) -> httpx.Response | None:
         """An answer of the API's own, which a proxy without anybody behind it does not give."""
         reply = self.get(path)
-        return reply if reply is not None and reply.status_code < 500 else None
+        if reply is None or reply.status_code >= 500:
+            return None
+        return reply if "json" in reply.headers.get("content-type", "") else None
