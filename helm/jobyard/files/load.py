@@ -10,12 +10,16 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.request
+import uuid
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 BATCH = 250
 LOOK_SECONDS = 0.5
+TRIES = 60
 ENDED = {"succeeded", "failed", "canceled", "expired"}
 
 
@@ -49,15 +53,33 @@ def end_of(url: str, job_id: str) -> str:
 
 
 def call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One request, a POST when it has a body; what is answered as JSON."""
+    """One request, a POST when it has a body; what is answered as JSON.
+
+    It is sent again while the API or its store are away, under one idempotency key.
+    """
     request = urllib.request.Request(
         url,
         data=None if body is None else json.dumps(body).encode(),
         headers={
             "Authorization": f"Bearer {os.environ['JOBYARD_API_KEY']}",
             "Content-Type": "application/json",
+            "Idempotency-Key": uuid.uuid4().hex,
         },
     )
+    for _ in range(TRIES - 1):
+        try:
+            return sent(request)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                sys.exit(f"{error.code} {error.read().decode()}")
+        except urllib.error.URLError as error:
+            print(f"the API does not answer: {error.reason}")
+        time.sleep(1)
+    return sent(request)
+
+
+def sent(request: urllib.request.Request) -> dict[str, Any]:
+    """The answer to one request, as JSON."""
     with urllib.request.urlopen(request, timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
         return found

@@ -10,11 +10,15 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.request
+import uuid
+from http import HTTPStatus
 from typing import Any
 
 PAYLOAD = {"a": 2, "b": 3}
 RESULT = 5
+TRIES = 30
 
 
 def main(url: str, seconds: float) -> None:
@@ -35,15 +39,33 @@ def main(url: str, seconds: float) -> None:
 
 
 def call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One request, a POST when it has a body; what is answered as JSON."""
+    """One request, a POST when it has a body; what is answered as JSON.
+
+    It is sent again while the API or its store are away, under one idempotency key.
+    """
     request = urllib.request.Request(
         url,
         data=None if body is None else json.dumps(body).encode(),
         headers={
             "Authorization": f"Bearer {os.environ['JOBYARD_API_KEY']}",
             "Content-Type": "application/json",
+            "Idempotency-Key": uuid.uuid4().hex,
         },
     )
+    for _ in range(TRIES - 1):
+        try:
+            return sent(request)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                sys.exit(f"{error.code} {error.read().decode()}")
+        except urllib.error.URLError as error:
+            print(f"the API does not answer: {error.reason}")
+        time.sleep(1)
+    return sent(request)
+
+
+def sent(request: urllib.request.Request) -> dict[str, Any]:
+    """The answer to one request, as JSON."""
     with urllib.request.urlopen(request, timeout=10) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
