@@ -11,11 +11,12 @@ from loadlab import memory, recorder
 from loadlab.arrivals import Timetable
 from loadlab.files import ACCOUNT, BEGUN, MARKS, REQUESTS, SAMPLES, SCENARIO
 from loadlab.histogram import Histogram
-from loadlab.recorder import Cell
 from loadlab.scenario import Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from loadlab.recorder import Series
 
 DELAYED_SECONDS = 0.1
 END_TO_END = "JOB end-to-end"
@@ -30,18 +31,18 @@ def gather(directory: Path) -> dict[str, Any]:
     """All of a run. Latencies are milliseconds, moments seconds from the run's start."""
     scenario = Scenario.model_validate_json((directory / SCENARIO).read_text())
     began = float((directory / BEGUN).read_text())
-    cells = recorder.merge(recorder.read(directory / REQUESTS))
+    series = recorder.merge(recorder.read(directory / REQUESTS))
     samples = [_sample(sample, began) for sample in recorder.read(directory / SAMPLES)]
     return {
         "scenario": scenario.model_dump(mode="json"),
         "began": began,
-        "load": _load(scenario, cells),
+        "load": _load(scenario, series),
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}",
         "later": list(_LATER),
         "account": json.loads((directory / ACCOUNT).read_text()),
-        "series": {name: _series(each, began) for name, each in sorted(cells.items())},
-        "problems": _problems(cells, began),
+        "series": {name: _series(each, began) for name, each in sorted(series.items())},
+        "problems": _problems(series, began),
         "rates": [
             [second, scenario.shape.rate_at(second)] for second in range(int(scenario.seconds))
         ],
@@ -54,11 +55,9 @@ def gather(directory: Path) -> dict[str, Any]:
     }
 
 
-def _load(scenario: Scenario, cells: dict[str, dict[int, Cell]]) -> dict[str, Any]:
-    """Whether what was asked for was sent; ``asked`` counts arrivals."""
-    arrivals = [
-        cell for name, each in cells.items() if name not in _LATER for cell in each.values()
-    ]
+def _load(scenario: Scenario, series: dict[str, Series]) -> dict[str, Any]:
+    """Whether what was asked for was sent; ``requests`` and ``failed`` count what followed, too."""
+    arrivals = [each.whole for name, each in series.items() if name not in _LATER]
     sent = sum(cell.sent for cell in arrivals)
     lateness = Histogram()
     for cell in arrivals:
@@ -70,25 +69,24 @@ def _load(scenario: Scenario, cells: dict[str, dict[int, Cell]]) -> dict[str, An
         "answered": sum(cell.answered for cell in arrivals),
         "achieved_share": sent / wanted if wanted else 1.0,
         "lateness": quantiles(lateness),
-        "failed": sum(sum(cell.problems.values()) for cell in arrivals),
+        "requests": sum(each.whole.sent for each in series.values()),
+        "failed": sum(sum(each.whole.problems.values()) for each in series.values()),
     }
 
 
-def _problems(cells: dict[str, dict[int, Cell]], began: float) -> dict[str, list[list[int]]]:
+def _problems(series: dict[str, Series], began: float) -> dict[str, list[list[int]]]:
     """Problem → ``[second, times]`` over all series."""
     times: dict[str, dict[int, int]] = {}
-    for each in cells.values():
-        for second, cell in each.items():
+    for each in series.values():
+        for second, cell in each.seconds.items():
             for problem, count in cell.problems.items():
                 at = times.setdefault(problem, {})
                 at[second - int(began)] = at.get(second - int(began), 0) + count
     return {problem: [list(each) for each in sorted(at.items())] for problem, at in times.items()}
 
 
-def _series(cells: dict[int, Cell], began: float) -> dict[str, Any]:
-    whole = Cell()
-    for cell in cells.values():
-        whole.merge(cell)
+def _series(series: Series, began: float) -> dict[str, Any]:
+    whole = series.whole
     return {
         "sent": whole.sent,
         "answered": whole.answered,
@@ -105,7 +103,7 @@ def _series(cells: dict[int, Cell], began: float) -> dict[str, Any]:
                 sum(cell.problems.values()),
                 *(_ms(cell.latency.quantile(share)) for share in (0.5, 0.99, 1.0)),
             ]
-            for second, cell in sorted(cells.items())
+            for second, cell in sorted(series.seconds.items())
         ],
     }
 

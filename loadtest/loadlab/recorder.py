@@ -101,12 +101,26 @@ class Recorder:
         return self._cells[key]
 
 
-def merge(records: Iterable[dict[str, Any]]) -> dict[str, dict[int, Cell]]:
-    """Series → second → cell, from drained records in any order."""
-    merged: dict[str, dict[int, Cell]] = {}
+@dataclass(slots=True)
+class Series:
+    """One series of a whole run; its seconds have no ``service`` and no ``lateness``."""
+
+    whole: Cell = field(default_factory=Cell)
+    seconds: dict[int, Cell] = field(default_factory=dict)
+
+    def add(self, second: int, cell: Cell) -> None:
+        """Adds what happened in a second, or a part of it."""
+        self.whole.merge(cell)
+        cell.service, cell.lateness = Histogram(), Histogram()
+        self.seconds.setdefault(second, Cell()).merge(cell)
+
+
+def merge(records: Iterable[dict[str, Any]]) -> dict[str, Series]:
+    """Series by name, from drained records in any order."""
+    merged: dict[str, Series] = {}
     for record in records:
-        cells = merged.setdefault(record["series"], {})
-        cells.setdefault(record["second"], Cell()).merge(Cell.from_json(record))
+        series = merged.setdefault(record["series"], Series())
+        series.add(record["second"], Cell.from_json(record))
     return merged
 
 

@@ -47,7 +47,7 @@ def _submit_p99(findings: dict[str, Any]) -> float | None:
 
 
 def _error_share(load: dict[str, Any]) -> float:
-    return load["failed"] / load["sent"] if load["sent"] else 0.0
+    return load["failed"] / load["requests"] if load["requests"] else 0.0
 
 
 def _short(value: float) -> str:

@@ -71,8 +71,10 @@ def test_latency_counts_from_when_a_request_was_due() -> None:
     records.sent("s", due=100.0, sent=101.0)
     records.answered("s", due=100.0, sent=101.0, ended=101.5)
 
-    cell = recorder.merge(records.drain())["s"][100]
+    series = recorder.merge(records.drain())["s"]
 
+    cell = series.whole
+    assert series.seconds[100].latency == cell.latency
     assert cell.latency.quantile(1.0) == pytest.approx(1_500_000, rel=0.016)
     assert cell.lateness.quantile(1.0) == pytest.approx(1_000_000, rel=0.016)
     assert cell.service.quantile(1.0) == pytest.approx(500_000, rel=0.016)
@@ -89,7 +91,7 @@ def test_what_is_drained_in_parts_and_written_as_json_is_the_same_in_all(tmp_pat
     path = tmp_path / "requests.jsonl"
     path.write_text("".join(json.dumps(each) + "\n" for each in drained) + '{"half a li')
 
-    cell = recorder.merge(recorder.read(path))["s"][7]
+    cell = recorder.merge(recorder.read(path))["s"].seconds[7]
 
     assert (cell.sent, cell.answered, cell.problems) == (3, 3, {"closed": 3})
     assert cell.latency.total == 3

@@ -77,7 +77,7 @@ def test_blows_are_read() -> None:
 def findings(**changes: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
         "account": {"lost": 0, "waiting": 0, "unanswered": 0, "doubled": 0, "once": {"p99": 80.0}},
-        "load": {"achieved_share": 1.0, "sent": 100, "failed": 0},
+        "load": {"achieved_share": 1.0, "requests": 100, "failed": 0},
         "series": {"POST /v1/jobs": {"latency": {"p99": 20.0}}},
         "memory": [],
     }

@@ -54,16 +54,20 @@ function logScale(lowest, highest, from, to) {
   return { at, ticks };
 }
 
+// Not Math.max(...values): a long run has more values than a call may have arguments.
+const greatest = (values) => values.reduce((a, b) => Math.max(a, b), 0);
+const least = (values, most) => values.reduce((a, b) => Math.min(a, b), most);
+
 function verticalScale(chart, values) {
-  const highest = Math.max(...values, 0);
+  const highest = greatest(values);
   if (!chart.log) return linearScale(highest * 1.05, HEIGHT - BOTTOM, TOP, 4);
   const positive = values.filter((value) => value > 0);
-  return logScale(Math.min(...positive, highest || 1), highest || 1, HEIGHT - BOTTOM, TOP);
+  return logScale(least(positive, highest || 1), highest || 1, HEIGHT - BOTTOM, TOP);
 }
 
 // A share of what is above: 0.01 stands at "99 %". Each nine is as wide as the others.
 function ninesScale(lines) {
-  const smallest = Math.min(0.01, ...lines.flatMap((line) => line.points.map(([x]) => x).filter((x) => x > 0)));
+  const smallest = least(lines.flatMap((line) => line.points.map(([x]) => x).filter((x) => x > 0)), 0.01);
   const nines = Math.min(6, Math.ceil(-Math.log10(smallest)));
   const at = (share) => LEFT + ((WIDTH - LEFT - RIGHT) * Math.min(nines, -Math.log10(Math.max(share, 10 ** -nines)))) / nines;
   const ticks = [1, 0.5, 0.1, 0.01, 0.001, 0.0001, 0.00001, 0.000001].filter((share) => share >= 10 ** -nines);

@@ -35,7 +35,7 @@ function summed(place) {
 // A line for each process: the n-th of its kind in each sample, as one that died is replaced.
 function ofProcesses(field, factor) {
   const names = [...new Set(RUNS.flatMap((run) => run.samples.flatMap((sample) => sample.processes.map((each) => each.kind))))];
-  const most = (kind) => Math.max(...RUNS.flatMap((run) => run.samples.map((sample) => sample.processes.filter((each) => each.kind === kind).length)));
+  const most = (kind) => greatest(RUNS.flatMap((run) => run.samples.map((sample) => sample.processes.filter((each) => each.kind === kind).length)));
   const places = names.flatMap((kind) => Array.from({ length: most(kind) }, (_, place) => [kind, place]));
   const value = (sample, [kind, place]) => {
     const found = sample.processes.filter((each) => each.kind === kind)[place];
@@ -48,11 +48,15 @@ function ofProcesses(field, factor) {
 
 function problemLines() {
   const codes = [...new Set(RUNS.flatMap((run) => Object.keys(run.problems)))];
-  return lines(codes.map((code) => [code, (run) => run.problems[code] || []]));
+  const points = (code) => (run) => {
+    const times = new Map(run.problems[code] || []);
+    return Array.from({ length: Math.ceil(run.scenario.seconds) }, (_, second) => [second, times.get(second) || 0]);
+  };
+  return codes.length ? lines(codes.map((code) => [code, points(code)])) : [];
 }
 
 function charts() {
-  const seconds = Math.max(...RUNS.map((run) => Math.max(run.scenario.seconds, ...run.samples.map((sample) => sample.second))));
+  const seconds = greatest(RUNS.flatMap((run) => [run.scenario.seconds, ...run.samples.map((sample) => sample.second)]));
   const time = { marks: marks(), seconds };
   const latency = { ...time, log: true, format: milliseconds };
   return [
