@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -36,7 +37,7 @@ def gather(directory: Path) -> dict[str, Any]:
     return {
         "scenario": scenario.model_dump(mode="json"),
         "began": began,
-        "load": _load(scenario, series),
+        "load": {**_load(scenario, series), "driver_seconds": _driver_seconds(samples)},
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}",
         "later": list(_LATER),
@@ -72,6 +73,17 @@ def _load(scenario: Scenario, series: dict[str, Series]) -> dict[str, Any]:
         "requests": sum(each.whole.sent for each in series.values()),
         "failed": sum(sum(each.whole.problems.values()) for each in series.values()),
     }
+
+
+def _driver_seconds(samples: list[dict[str, Any]]) -> float:
+    """Processor time of Locust's processes from the run's start on."""
+    seconds = 0.0
+    for before, after in itertools.pairwise(samples):
+        taken = after["second"] - before["second"]
+        for process in after["processes"]:
+            if process["kind"] == "locust" and after["second"] > 0:
+                seconds += taken * process["cpu_percent"] / 100
+    return seconds
 
 
 def _problems(series: dict[str, Series], began: float) -> dict[str, list[list[int]]]:

@@ -16,9 +16,10 @@ def lines(findings: dict[str, Any]) -> Iterator[str]:
     """What was sent, how long it took, what became of the jobs, and what broke."""
     load, account = findings["load"], findings["account"]
     yield (
-        f"sent      {load['sent']} of {load['asked']:.0f} requests ({load['achieved_share']:.1%}), "
-        f"{load['failed']} failed; the driver was late by {_times(load['lateness'])}"
+        f"sent      {load['sent']} of {load['asked']:.0f} asked for "
+        f"({load['achieved_share']:.1%}), {load['failed']} of {load['requests']} requests failed"
     )
+    yield f"driver    late by {_times(load['lateness'])}; {_cost(load)} of a processor a request"
     if SUBMIT in findings["series"]:
         yield f"submit    {_times(findings['series'][SUBMIT]['latency'])}"
     yield f"to end    {_times(account['once'])}"
@@ -27,6 +28,10 @@ def lines(findings: dict[str, Any]) -> Iterator[str]:
     if account["doubled"] is not None:
         yield f"runs      {account['rescued']} began again, {account['doubled']} ended again"
     yield from (f"BROKEN    {line}" for line in findings["broken"])
+
+
+def _cost(load: dict[str, Any]) -> str:
+    return _time(1_000 * load["driver_seconds"] / load["requests"] if load["requests"] else None)
 
 
 def _times(quantiles: dict[str, float | None]) -> str:
