@@ -30,7 +30,7 @@ class Release:
     namespace: Namespace
     chart: Path = CHART
 
-    def install(self, values: Mapping[str, Any], seconds: int = 90) -> str:
+    def install(self, values: Mapping[str, Any], seconds: int = 300) -> str:
         """``helm install --wait``."""
         return self._helm("install", NAME, str(self.chart), *_waiting(seconds), values=values)
 
