@@ -12,7 +12,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests loadtest
+.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests loadtest loadtest-image
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,10 @@ images: ## Build the images of the services; needs Docker (IMAGE_ARGS='--build-a
 		$(DOCKER) build --file services/$$each/Dockerfile --tag jobyard-$$each:$(VERSION) \
 			--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(IMAGE_ARGS) .; \
 	done
+
+loadtest-image: ## Build the image of the load lab, for a Job in a cluster; needs Docker
+	$(DOCKER) build --file loadtest/Dockerfile --tag jobyard-loadtest:$(VERSION) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(IMAGE_ARGS) .
 
 ci: lint types imports openapi test ## Run everything that must be green
 
