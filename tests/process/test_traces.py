@@ -12,6 +12,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from jobyard.retry import RetryPolicy
+from jobyard.states import State
 from support.collector import Collector
 from support.jobs import ended, submit
 from support.rest import Rest
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from support.collector import Received
     from support.ledger import Ledger
     from support.processes import Service, Services
-    from support.servers import RawClient
+    from support.servers import RawClient, StoreServer
 
 FLAKY = ("traced_flaky", "traced_flaky_isolated", "traced_flaky_async")
 MODULES = "support.ledger_tasks,support.worker_tasks,support.traced_tasks"
@@ -401,6 +402,33 @@ def test_a_collector_that_comes_back_is_said_once(
     worker.wait_for_log("traces.back")
     assert len(logged(worker, "traces.away")) == 1
     assert logged(worker, "traces.back")[0]["lost_spans"] == 2
+
+
+def test_more_spans_than_are_sent_are_dropped_and_that_is_said(
+    traced: Services, store: Store, collector: Collector
+) -> None:
+    collector.hang()
+    traced.env |= {"OTEL_BSP_MAX_QUEUE_SIZE": "4", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4"}
+    worker = start_worker(traced, JOBYARD_TASK_MODULES=MODULES)
+
+    jobs = [submit(store, "noop") for _ in range(20)]
+
+    assert all(ended(store, job_id).state is State.SUCCEEDED for job_id in jobs)
+    worker.wait_for_log("traces.dropped")
+
+
+def test_a_request_that_finds_no_store_is_an_error(
+    rest: Rest, collector: Collector, server: StoreServer
+) -> None:
+    server.kill()
+
+    reply = rest.http.get("/v1/jobs")
+
+    [request] = collector.wait_for("GET /v1/jobs")
+    assert reply.status_code == 503
+    assert request.is_error
+    assert request.attributes["error.type"] == "503"
+    assert reply.json()["trace_id"] == request.trace_id
 
 
 def test_a_function_of_plain_rq_code_is_recorded_too(

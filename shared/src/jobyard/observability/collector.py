@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 _log = get_logger(__name__)
+
+_OVERFLOW = "Queue full"
+_QUIET_SECONDS = 60.0
 
 _TALKATIVE = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -59,10 +64,21 @@ class Collector(SpanExporter):
 
 
 class _LastWord(logging.Filter):
-    """Keeps what a library says, and lets none of it through."""
+    """Keeps what a library says, and lets none of it through but that its queue is full."""
 
     text = ""
+    _overflow_at = -math.inf
 
     def filter(self, record: logging.LogRecord) -> bool:  # type: ignore[explicit-override]  # as above
         self.text = record.getMessage()
+        if (
+            self.text.startswith(_OVERFLOW)
+            and time.monotonic() - self._overflow_at > _QUIET_SECONDS
+        ):
+            self._overflow_at = time.monotonic()
+            _log.warning(
+                "traces.dropped",
+                reason="more spans than are sent meanwhile: raise OTEL_BSP_MAX_QUEUE_SIZE, or "
+                "record fewer traces (OTEL_TRACES_SAMPLER)",
+            )
         return False
