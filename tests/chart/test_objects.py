@@ -129,6 +129,13 @@ def test_probes_ask_ports_that_there_are(case: str) -> None:
             assert container[probe]["httpGet"]["port"] in ports_of(pod)
 
 
+def test_an_outage_of_the_store_leaves_the_api_in_its_service_for_a_minute() -> None:
+    pod = release_of("default").one("Deployment", "-api")["spec"]["template"]
+    probe = pod["spec"]["containers"][0]["readinessProbe"]
+
+    assert probe["failureThreshold"] * probe["periodSeconds"] >= 60
+
+
 @ANY_CASE
 def test_roads_lead_to_the_service(case: str) -> None:
     release = release_of(case)

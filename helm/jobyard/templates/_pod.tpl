@@ -191,7 +191,9 @@ readinessProbe:
   httpGet: {path: /readyz, port: {{ . }}}
   periodSeconds: 2
   timeoutSeconds: 3
-  failureThreshold: 2
+  # While the store is away all pods are unready at once. Clients shall then get our 503 with Retry-After, and
+  # not a proxy's 404 for a route without pods. A pod that is told to stop loses its traffic without a probe.
+  failureThreshold: 30
 {{- end }}
 
 {{/* Annotations of pods: (list $ podAnnotations checksums). */}}
