@@ -28,7 +28,7 @@ class Client:
     def __init__(self, host: str, key: str, prefix: str = "") -> None:
         door = os.environ.get(DOOR, "http://127.0.0.1:8080")
         headers = {"Host": host, "Authorization": f"Bearer {key}"}
-        hooks: Any = {"response": [] if prefix else [check_documented]}
+        hooks: Any = {"response": [] if prefix else [check_ours]}
         self.broken_off = 0
         self.http = httpx.Client(
             base_url=f"{door}{prefix}", headers=headers, timeout=30, event_hooks=hooks
@@ -113,3 +113,9 @@ class Client:
         if reply is None or reply.status_code >= 500:
             return None
         return reply if "json" in reply.headers.get("content-type", "") else None
+
+
+def check_ours(reply: httpx.Response) -> None:
+    """Compares an answer of the API with its document; a proxy's own answer has no such id."""
+    if "x-request-id" in reply.headers:
+        check_documented(reply)
