@@ -17,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.starts import Starts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -29,9 +31,16 @@ _ENDED = {"succeeded", "failed", "canceled", "expired"}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Waits in seconds by the store's clock, and how many jobs did not succeed."""
+    """What came of a run.
+
+    Attributes:
+        waits: Of each job, in seconds by the store's clock.
+        startup_seconds: From wanting a worker to its start, on average.
+        not_succeeded: Jobs that did not.
+    """
 
     waits: list[float]
+    startup_seconds: float
     not_succeeded: int
 
 
@@ -40,7 +49,7 @@ class Yard:
 
     def __init__(self, port: int, log: Path) -> None:
         self._port = port
-        self._log = log
+        self.log_path = log
 
     def submit(self, seconds: float) -> str:
         """Submits a job that sleeps; returns its id."""
@@ -53,7 +62,7 @@ class Yard:
 
     def log(self) -> str:
         """What it said so far."""
-        return self._log.read_text(errors="replace")
+        return self.log_path.read_text(errors="replace")
 
     def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
@@ -93,23 +102,14 @@ def running_yard(environment: Mapping[str, str]) -> Iterator[Yard]:
 
 def run(yard: Yard, workload: Workload) -> Measured:
     """Submits each job at its time, waits for the last one's end."""
-    began, ids = time.monotonic(), []
+    starts, ids = Starts(yard.log_path), []
+    began = time.monotonic()
     for at, seconds in zip(workload.arrivals, workload.durations, strict=True):
         time.sleep(max(0.0, began + at - time.monotonic()))
         ids.append(yard.submit(seconds))
     jobs = [_ended(yard, job_id) for job_id in ids]
     failed = sum(job["state"] != "succeeded" for job in jobs)
-    return Measured([_waited(job) for job in jobs], failed)
-
-
-def startup_seconds(yard: Yard, *, polling_seconds: float) -> float:
-    """From wanting a worker to its first job, in a pool that sleeps, and sleeps again afterwards.
-
-    What the job waited for the poll before is half of its interval on average.
-    """
-    waited = _waited(_ended(yard, yard.submit(0.0)))
-    _wait(lambda: "→ 0 (" in yard.log(), _END_SECONDS, "the pool does not sleep")
-    return max(0.1, waited - polling_seconds / 2)
+    return Measured([_waited(job) for job in jobs], starts.mean_seconds(), failed)
 
 
 def _ended(yard: Yard, job_id: str) -> dict[str, Any]:
