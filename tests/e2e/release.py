@@ -38,6 +38,10 @@ class Release:
         """``helm upgrade --wait``."""
         return self._helm("upgrade", NAME, str(self.chart), *_waiting(seconds), values=values)
 
+    def change(self, values: Mapping[str, Any]) -> str:
+        """``helm upgrade``, which does not wait for the pods."""
+        return self._helm("upgrade", NAME, str(self.chart), values=values)
+
     def rollback(self, seconds: int = 300) -> str:
         """``helm rollback --wait`` to the revision before."""
         return self._helm("rollback", NAME, *_waiting(seconds))

@@ -89,9 +89,9 @@ def test_long_jobs_outlive_the_cool_down_and_an_upgrade_in_the_middle(
     with PodWatch(release.namespace) as pods, ReplicaWatch(release.namespace) as replicas:
         ids = client.submit(recorded("long", 45) for _ in range(32))
         wait_for(lambda: ready(replicas, pool) >= 4, 120)
-        before = replicas.wanted(pool)[-1]
-        release.upgrade(values | {"settings": {"logLevel": "debug"}})
-        after = replicas.wanted(pool)[-1]
+        before = replicas_of(release, pool)
+        release.change(values | {"settings": {"logLevel": "debug"}})
+        after = replicas_of(release, pool)
         wait_for(lambda: client.has_ended("long"), 300, interval_seconds=0.5)
         wait_for_replicas(release, pool, 0)
 
@@ -102,6 +102,12 @@ def test_long_jobs_outlive_the_cool_down_and_an_upgrade_in_the_middle(
     assert after >= before
     assert client.not_succeeded(ids) == {}
     verdict.check()
+
+
+def replicas_of(release: Release, pool: str) -> int:
+    """Pods that are asked for just now."""
+    found: int = release.namespace.get("deployment", pool)["spec"]["replicas"]
+    return found
 
 
 def ready(replicas: ReplicaWatch, pool: str) -> int:
