@@ -67,7 +67,7 @@ def _line(series: _Series, last: float, row: int) -> str:
     points = " ".join(
         f"{_x(at, last):.1f},{_y(value, series.most):.1f}" for at, value in _thinned(series.points)
     )
-    place = f'x="{_WIDTH - 190}" y="{20 + 16 * row}"'
+    place = f'x="{_MARGIN + 160 * row}" y="20"'
     legend = f'<text {place} style="fill:{series.colour}">{series.name}</text>'
     return f'<polyline stroke="{series.colour}" points="{points}"/>{legend}'
 
