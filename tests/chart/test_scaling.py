@@ -105,6 +105,10 @@ def test_one_job_wakes_a_pool_that_sleeps() -> None:
         assert evaluate(formula_of(spec), lengths) > 0
 
 
+def test_a_new_pool_is_left_time_to_say_which_tasks_it_has() -> None:
+    assert scaled()["initialCooldownPeriod"] >= 120
+
+
 def test_a_store_that_is_away_takes_no_pod_away() -> None:
     assert scaled()["fallback"] == {
         "failureThreshold": 3,

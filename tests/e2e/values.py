@@ -25,7 +25,12 @@ def yard(host: str, **pools: Any) -> dict[str, Any]:
 
 def scaled(queue: str, **autoscaling: Any) -> dict[str, Any]:
     """A pool that KEDA scales from zero and back, quicker than by default."""
-    quick = {"cooldownSeconds": 20, "scaleDownWindowSeconds": 15, "pollingSeconds": 2}
+    quick = {
+        "cooldownSeconds": 20,
+        "initialCooldownSeconds": 45,
+        "scaleDownWindowSeconds": 15,
+        "pollingSeconds": 2,
+    }
     return {
         "queues": [queue],
         "maxJobSeconds": 60,
