@@ -78,6 +78,7 @@ def test_very_short_jobs_start_no_more_pods_than_their_backlog_needs(
     verdict.check()
 
 
+@pytest.mark.slow
 def test_long_jobs_outlive_the_cool_down_and_an_upgrade_in_the_middle(
     release: Release, recording: Recording, connect: Connect, figure: Callable[[str, object], None]
 ) -> None:
