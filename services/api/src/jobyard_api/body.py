@@ -213,12 +213,6 @@ def _decode(body: bytes) -> str:
         raise RefusalError(Code.MALFORMED_JSON, detail) from None
 
 
-def _may_exceed(body: bytes, bounds: Bounds) -> bool:
-    """Counts bytes only: most bodies are far below every bound and are not walked."""
-    opened = body.count(b"[") + body.count(b"{")
-    return opened > bounds.depth or body.count(b",") + opened >= bounds.values or b"\\u" in body
-
-
 def _inspect(value: Any, bounds: Bounds) -> None:
     errors = []
     for count, (path, found) in enumerate(_walk(value)):

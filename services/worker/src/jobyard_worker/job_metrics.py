@@ -10,7 +10,7 @@ from jobyard.observability.build import build_info
 from jobyard.observability.metrics import OTHER
 from jobyard.observability.submissions import Submissions
 from jobyard.observability.values import Counter, Histogram, Reading
-from jobyard.store.records import Settled, Succeeded
+from jobyard.store.records import REFUSED, Settled, Succeeded
 from jobyard_worker.outcome import outcome_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from jobyard_worker.loop import Loop
     from jobyard_worker.settings import WorkerSettings
 
-_REFUSED = (Settled.STALE, Settled.VANISHED)
 _FOR_GOOD = frozenset({"succeeded", "failed", "canceled", "stopped"})
 """Outcomes after which a job does not come again; a crash may be one of several."""
 
@@ -40,9 +39,7 @@ class JobMetrics:
         self._waits = Histogram(metrics.JOB_WAIT_SECONDS)
         self._ages = Histogram(metrics.JOB_END_TO_END_SECONDS)
         self._submissions = Submissions(tasks.__contains__)
-        self._refused = Counter(
-            metrics.SETTLEMENTS_REFUSED, *((reply.value,) for reply in _REFUSED)
-        )
+        self._refused = Counter(metrics.SETTLEMENTS_REFUSED, *((reply.value,) for reply in REFUSED))
 
     @property
     def sources(self) -> list[Source]:
@@ -61,7 +58,7 @@ class JobMetrics:
     ) -> None:
         """The store has answered: each was stored, or refused."""
         for (delivery, settlement), reply in zip(batch, replies, strict=True):
-            if reply in _REFUSED:
+            if reply in REFUSED:
                 self._refused.add((reply.value,))
             else:
                 self._note_end(delivery, settlement)

@@ -17,7 +17,7 @@ from jobyard.observability.bounded import cut, cut_start
 from jobyard.observability.frequent import PreparedEvent
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
-from jobyard.store.records import Retrying, RQEnded, Settled, Succeeded
+from jobyard.store.records import REFUSED, Retrying, RQEnded, Settled, Succeeded
 from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome import outcome_of
 
@@ -53,7 +53,7 @@ class OutcomeLog:
     ) -> None:
         """Logs each attempt of a batch."""
         for (delivery, settlement), reply in zip(batch, replies, strict=True):
-            if reply is Settled.STALE or reply is Settled.VANISHED:
+            if reply in REFUSED:
                 _log.warning("job.refused", **fields_of(delivery), reason=reply.value)
             elif (outcome := outcome_of(settlement)) in _BAD:
                 _log.warning("job.finished", **self._fields(delivery, settlement, outcome))

@@ -13,7 +13,7 @@ from jobyard.observability.line_stream import lines_together
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 from jobyard.store.apart import LARGE_BYTES
-from jobyard.store.records import RQEnded, Settled, Succeeded
+from jobyard.store.records import REFUSED, RQEnded, Settled, Succeeded
 from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome_log import OutcomeLog
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 _NAMELESS = OutcomeLog()
-_REFUSED = (Settled.STALE, Settled.VANISHED)
 
 _MOST_BYTES = 4 * 1024 * 1024
 """Results and enqueued payloads in one call; more would hold the server, and the connection."""
@@ -244,5 +243,5 @@ def _size_of(settlement: Settlement) -> int:
 def _tell(batch: Sequence[Ended], replies: Sequence[Settled]) -> None:
     """Those who wait for a settlement to be stored."""
     for (delivery, _), reply in zip(batch, replies, strict=True):
-        if delivery.after is not None and reply not in _REFUSED:
+        if delivery.after is not None and reply not in REFUSED:
             delivery.after()

@@ -21,7 +21,7 @@ from jobyard.observability.trace_context import (
     unrecorded_in,
 )
 from jobyard.observability.tracer import Inside, OpenSpan
-from jobyard.store.records import Canceled, RQEnded, Settled, Succeeded
+from jobyard.store.records import REFUSED, Canceled, RQEnded, Settled, Succeeded
 from jobyard_worker.execution import Execution
 from jobyard_worker.outcome import outcome_of
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.execution import Elsewhere
     from jobyard_worker.executors.coroutines import Coroutines
-
-_REFUSED = (Settled.STALE, Settled.VANISHED)
 
 
 class Traces:
@@ -132,11 +130,11 @@ def origin_of(job: Claimed) -> tuple[TraceContext | None, TraceContext | None]:
 
 def _end(span: OpenSpan, settlement: Settlement, reply: Settled, offset: float) -> None:
     ended_ns = int((settlement.ended + offset) * 1e9)
-    span.note({"jobyard.outcome": reply.value if reply in _REFUSED else outcome_of(settlement)})
+    span.note({"jobyard.outcome": reply.value if reply in REFUSED else outcome_of(settlement)})
     error = _error_of(settlement)
     if error is not None:
         span.raised(error.type, error.message, error.traceback, ended_ns)
-    elif reply in _REFUSED:
+    elif reply in REFUSED:
         span.fail(reply.value)
     span.end(ended_ns)
 

@@ -286,6 +286,10 @@ class Settled(StrEnum):
     """The record was deleted meanwhile; only the hold on it was dropped."""
 
 
+REFUSED = (Settled.STALE, Settled.VANISHED)
+"""Of these deliveries nothing was stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """The answer to a renewal. ``cancel`` holds ``(id, token)``; ``gone`` as in ``Claim``."""

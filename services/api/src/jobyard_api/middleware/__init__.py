@@ -1,8 +1,7 @@
 """What happens around every request: pure ASGI, outermost first.
 
 ``envelope`` (id, headers, line, count, crash) → ``spans`` (where traces are recorded) →
-``path_prefix`` (where there is one) → ``cors``
-(where origins are named) →
+``path_prefix`` (where there is one) → ``cors`` (where origins are named) →
 ``authentication`` (who sends it, and its quotas) → ``head_method`` → ``body_limit`` →
 ``hot_lane`` → the application.
 """
