@@ -328,7 +328,7 @@ def test_a_child_that_dies_takes_only_its_own_spans_with_it(
 def test_a_run_that_a_stopping_worker_gives_back_is_recorded_as_such(
     traced: Services, rest: Rest, collector: Collector, ledger: Ledger, executor: str
 ) -> None:
-    chosen: dict[str, object] = {"JOBYARD_TASK_MODULES": MODULES, "JOBYARD_GRACE_SECONDS": 2}
+    chosen: dict[str, object] = {"JOBYARD_TASK_MODULES": MODULES, "JOBYARD_GRACE_SECONDS": 6}
     worker = start_worker(traced, executor, **chosen)
     rest.wait_for_task("traced_survivor")
     job_id = rest.submit("traced_survivor")["id"]
