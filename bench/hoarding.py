@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from jobyard.store.records import Submission
+    from jobyard.store.records.submission import Submission
 
 _QUICK_SECONDS = 0.001
 _LOOK_SECONDS = 0.005

@@ -20,7 +20,7 @@ from jobyard.connection import connect  # noqa: E402
 from jobyard.ids import new_id  # noqa: E402
 from jobyard.settings import Settings  # noqa: E402
 from jobyard.store import Store, calls  # noqa: E402
-from jobyard.store.records import (  # noqa: E402
+from jobyard.store.records.submission import (  # noqa: E402
     DEFAULT_FAILURE_TTL_SECONDS,
     DEFAULT_RESULT_TTL_SECONDS,
     Submission,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from jobyard.ids import Nonces
 from jobyard.store import calls
 from jobyard.store.apart import LARGE_BYTES
-from jobyard.store.records import Succeeded
+from jobyard.store.records.delivery import Succeeded
 from lab import QUEUE, Lab, print_versions, submission
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from jobyard.observability.line_stream import lines_together
 from jobyard.observability.log_level import set_level
 from jobyard.observability.logging import LogFields, configure_logging
 from jobyard.settings import Settings
-from jobyard.store.records import Settled
+from jobyard.store.records.delivery import Settled
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome_log import OutcomeLog

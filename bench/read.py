@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 from jobyard.ids import Nonces, new_id
 from jobyard.store import calls
-from jobyard.store.records import Succeeded
+from jobyard.store.records.delivery import Succeeded
 from lab import Lab, print_versions, submission
 from support.servers import free_port
 from support.waiting import wait_for
@@ -28,7 +28,7 @@ from support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jobyard.store.records import Submission
+    from jobyard.store.records.submission import Submission
 
 _QUEUES = ("default", "mail", "reports.high", "reports")
 _WORKER = "bench"

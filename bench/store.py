@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from jobyard.ids import Nonces
 from jobyard.retry import RetryPolicy
 from jobyard.store import calls
-from jobyard.store.records import Succeeded
+from jobyard.store.records.delivery import Succeeded
 from lab import QUEUE, Lab, print_versions, submission, wait_until
 from support.processes import SCRIPTS
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
 
     Times: TypeAlias = dict[str, list[float]]
 

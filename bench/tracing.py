@@ -35,7 +35,7 @@ from jobyard.observability.tracing import start_tracing
 from jobyard.registry import discover
 from jobyard.store import calls
 from jobyard.store.data import encode_data
-from jobyard.store.records import Settled
+from jobyard.store.records.delivery import Settled
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.execution import Execution
 from jobyard_worker.executors.coroutines import Coroutines
@@ -53,7 +53,7 @@ from usage import processor, tree_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
 
 SHARES = {"off": None, "1 %": 0.01, "100 %": 1.0}
 """How many of the jobs are recorded; None: no traces at all."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, get_args
 
 from jobyard.ids import Nonces
 from jobyard.store import calls
-from jobyard.store.records import Succeeded
+from jobyard.store.records.delivery import Succeeded
 from jobyard_worker.settings import WorkerSettings
 from lab import Lab, print_versions
 from peer import NAMES, Peer
@@ -31,7 +31,7 @@ from usage import processor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
 
 JOBS = {
     "rq": 1_500,

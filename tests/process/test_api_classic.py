@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobyard.store import Store, calls
-from jobyard.store.records import ErrorInfo, Failed, JournalEntry, Retrying, Succeeded
+from jobyard.store.records.delivery import ErrorInfo, Failed, JournalEntry, Retrying, Succeeded
 from jobyard_api.routes.classic.appointment import Appointment
 from support.builders import build_nonce
 
 if TYPE_CHECKING:
     import httpx
 
-    from jobyard.store.records import Claimed, Settlement
+    from jobyard.store.records.delivery import Claimed, Settlement
 
 MAIL = {"to": "a@example.com", "subject": "s", "body": "b"}
 ERROR = ErrorInfo("ValueError", "no", "Traceback: no")

@@ -12,7 +12,7 @@ from jobyard.api_keys import Scope
 from jobyard.connection import connect
 from jobyard.settings import Settings
 from jobyard.store import Store, calls
-from jobyard.store.records import ErrorInfo, Failed, Succeeded
+from jobyard.store.records.delivery import ErrorInfo, Failed, Succeeded
 from jobyard_api.access import GuardedRoute
 from support.builders import build_nonce, build_settlement
 from support.every_route import BODIES, ROUTES, contexts, filled

@@ -14,7 +14,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from jobyard.store import Store, calls
-from jobyard.store.records import ErrorInfo, Failed, Retrying, Succeeded
+from jobyard.store.records.delivery import ErrorInfo, Failed, Retrying, Succeeded
 from support.builders import build_nonce, build_task_record
 from support.waiting import wait_for
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import redis
 
     from jobyard.store import Store
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
     from support.ledger import Ledger
     from support.processes import Services
     from support.servers import StoreServer

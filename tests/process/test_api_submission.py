@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobyard.store import Store, calls
-from jobyard.store.records import Succeeded
+from jobyard.store.records.delivery import Succeeded
 from support.builders import build_nonce
 from support.rest import Rest
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
     from support.processes import Services
 
 

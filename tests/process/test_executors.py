@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobyard.store.records import Canceled, Crashed, Failed, Succeeded
+from jobyard.store.records.delivery import Canceled, Crashed, Failed, Succeeded
 from jobyard_worker.executors.child_process import ChildProcess
 from support.executing import Executing, build_delivery, is_alive
 from support.executor_tasks import MODULE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jobyard.store.records import ErrorInfo, Settlement
+    from jobyard.store.records.delivery import ErrorInfo, Settlement
 
 KINDS = ("thread", "process", "asyncio")
 CHILDREN = ("process",)

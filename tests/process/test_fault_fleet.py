@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobyard.store import Store
-    from jobyard.store.records import QueueInfo
+    from jobyard.store.records.oversight import QueueInfo
     from support.ledger import Ledger
     from support.processes import Service, Services
 

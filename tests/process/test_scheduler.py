@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import redis
 
     from jobyard.store import Store
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from support.processes import Service, Services
     from support.servers import StoreServer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobyard.store import calls
-from jobyard.store.records import Idempotency, OnConflict, Unique
+from jobyard.store.records.submission import Idempotency, OnConflict, Unique
 from support.builders import build_submission
 
 if TYPE_CHECKING:

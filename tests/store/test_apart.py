@@ -19,7 +19,7 @@ from support.keyspace import NO_EXPIRY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
     from support.yard import Yard
 
 PAYLOAD = {"text": "payload" * 20_000}

@@ -8,7 +8,7 @@ import pytest
 
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import CancelOutcome
+from jobyard.store.records.job import CancelOutcome
 from support.consistency import verify
 
 if TYPE_CHECKING:

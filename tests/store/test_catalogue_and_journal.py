@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobyard.store import calls
-from jobyard.store.records import JournalEntry
+from jobyard.store.records.delivery import JournalEntry
 from support.builders import build_settlement
 from support.scenarios import TASK
 

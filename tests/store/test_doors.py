@@ -14,7 +14,7 @@ from jobyard.connection import connect, connect_async
 from jobyard.errors import StoreUnavailableError
 from jobyard.settings import Settings
 from jobyard.store import Store, calls
-from jobyard.store.records import SubmitStatus
+from jobyard.store.records.submission import SubmitStatus
 from support.builders import build_nonce, build_settlement, build_submission, build_task_record
 from support.sentinel import sentinel, sentinel_url
 from support.servers import Engine, StoreServer, free_port

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobyard.store.records import Settled
+from jobyard.store.records.delivery import Settled
 from support.scenarios import SCENARIOS
 
 if TYPE_CHECKING:

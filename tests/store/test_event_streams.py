@@ -13,7 +13,7 @@ from jobyard.states import State
 from jobyard.store import AsyncStore, calls, event_calls, move_calls
 from jobyard.store.events import START, About, Change, Place, changes_of, place_of
 from jobyard.store.following import Follower
-from jobyard.store.records import Progressed
+from jobyard.store.records.delivery import Progressed
 from support.waiting import wait_for
 
 if TYPE_CHECKING:

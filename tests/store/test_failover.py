@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobyard.store.calls import Call
-    from jobyard.store.records import Claim, QueueInfo
+    from jobyard.store.records.delivery import Claim
+    from jobyard.store.records.oversight import QueueInfo
     from support.servers import Engine, StoreServer
 
 LINES = 4

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import SubmitStatus
+from jobyard.store.records.submission import SubmitStatus
 from support.builders import build_submission
 from support.consistency import verify
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Submitted
+    from jobyard.store.records.submission import Submitted
     from support.yard import Yard
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

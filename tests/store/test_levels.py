@@ -13,7 +13,7 @@ from jobyard_scheduler.board import Board
 
 if TYPE_CHECKING:
     from jobyard.store.levels import Levels
-    from jobyard.store.records import QueueInfo
+    from jobyard.store.records.oversight import QueueInfo
     from support.yard import Yard
 
 

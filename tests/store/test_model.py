@@ -26,14 +26,9 @@ from hypothesis.stateful import (
 from jobyard.states import State
 from jobyard.store import calls, move_calls
 from jobyard.store.data import decode_data
-from jobyard.store.records import (
-    CancelOutcome,
-    Claimed,
-    MoveOutcome,
-    Settled,
-    SubmitStatus,
-    Unique,
-)
+from jobyard.store.records.delivery import Claimed, Settled
+from jobyard.store.records.job import CancelOutcome, MoveOutcome
+from jobyard.store.records.submission import SubmitStatus, Unique
 from support.builders import KINDS, build_settlement, build_submission
 from support.consistency import verify
 

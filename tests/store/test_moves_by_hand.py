@@ -10,7 +10,9 @@ import pytest
 from jobyard.ids import new_id
 from jobyard.states import State
 from jobyard.store import move_calls
-from jobyard.store.records import MoveOutcome, Settled, SubmitStatus, Unique
+from jobyard.store.records.delivery import Settled
+from jobyard.store.records.job import MoveOutcome
+from jobyard.store.records.submission import SubmitStatus, Unique
 from support.consistency import verify
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from jobyard.errors import StoreDataError, StoreUnavailableError
 from jobyard.settings import Settings
 from jobyard.states import State
 from jobyard.store import AsyncStore, Store, calls
-from jobyard.store.records import Settled
+from jobyard.store.records.delivery import Settled
 from support.builders import build_settlement, build_submission
 from support.consistency import displaced, verify
 from support.scenarios import SCENARIOS

@@ -8,7 +8,7 @@ import pytest
 
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import Promoted
+from jobyard.store.records.upkeep import Promoted
 from support.consistency import verify
 from support.waiting import wait_for
 

@@ -14,7 +14,8 @@ from support.consistency import verify
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Claim, Purged
+    from jobyard.store.records.delivery import Claim
+    from jobyard.store.records.oversight import Purged
     from support.yard import Yard
 
 

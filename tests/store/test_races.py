@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobyard.states import TERMINAL, State
 from jobyard.store import calls, move_calls
-from jobyard.store.records import CancelOutcome, Idempotency, MoveOutcome, Settled, SubmitStatus
+from jobyard.store.records.delivery import Settled
+from jobyard.store.records.job import CancelOutcome, MoveOutcome
+from jobyard.store.records.submission import Idempotency, SubmitStatus
 from support.builders import build_nonce, build_settlement, build_submission
 from support.consistency import verify
 from support.racing import batches, race
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
     from jobyard.settings import Settings
     from jobyard.store import Store
-    from jobyard.store.records import Claimed, Submitted
+    from jobyard.store.records.delivery import Claimed
+    from jobyard.store.records.submission import Submitted
     from support.yard import Yard
 
 

@@ -15,10 +15,10 @@ from rq.serializers import JSONSerializer
 from jobyard.states import State
 from jobyard.store import calls
 from jobyard.store.data import PERFORM
-from jobyard.store.records import Progressed
+from jobyard.store.records.delivery import Progressed
 
 if TYPE_CHECKING:
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from support.yard import Yard
 
 FIELDS = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jobyard.ids import new_id
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import Settled
+from jobyard.store.records.delivery import Settled
 from support.consistency import verify
 
 if TYPE_CHECKING:

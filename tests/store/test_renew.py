@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rq import Worker
 
 from jobyard.store import calls
-from jobyard.store.records import Renewal
+from jobyard.store.records.delivery import Renewal
 from support.yard import LEASE_SECONDS
 
 if TYPE_CHECKING:

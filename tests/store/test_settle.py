@@ -10,7 +10,7 @@ import pytest
 
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import JournalEntry, Settled
+from jobyard.store.records.delivery import JournalEntry, Settled
 from support.builders import BOOM, KINDS, build_settlement, build_submission
 from support.consistency import verify
 from support.keyspace import changed

@@ -15,12 +15,12 @@ from rq.serializers import JSONSerializer
 
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import Settled
+from jobyard.store.records.delivery import Settled
 from support.builders import build_rq_ending
 from support.rq_functions import add
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
     from support.yard import Yard
 
 

@@ -17,7 +17,7 @@ from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from jobyard.store.calls import Call
-    from jobyard.store.records import Claim
+    from jobyard.store.records.delivery import Claim
     from support.proxy import Proxy
     from support.yard import Yard
 

@@ -10,7 +10,7 @@ import pytest
 from jobyard.errors import StoreDataError
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import Idempotency, SubmitStatus, Submitted
+from jobyard.store.records.submission import Idempotency, SubmitStatus, Submitted
 from support.builders import build_submission
 from support.consistency import verify
 

@@ -9,7 +9,7 @@ from jobyard.store import calls
 from support.scenarios import TASK
 
 if TYPE_CHECKING:
-    from jobyard.store.records import PublishedTask
+    from jobyard.store.records.catalogue import PublishedTask
     from support.yard import Yard
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from jobyard.states import State
 from jobyard.store import calls
-from jobyard.store.records import CancelOutcome, Idempotency, JournalEntry, SubmitStatus
+from jobyard.store.records.delivery import JournalEntry
+from jobyard.store.records.job import CancelOutcome
+from jobyard.store.records.submission import Idempotency, SubmitStatus
 from support.builders import build_settlement, build_submission
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from jobyard.store.scripts import Script, script
 from support.builders import build_nonce, build_settlement
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Claim
+    from jobyard.store.records.delivery import Claim
     from support.yard import Yard
 
 NEWER = {"schema": "3", "data": "of another kind", "retry": "as yet unheard of", "shape": "\x00"}

@@ -14,7 +14,7 @@ from support.builders import build_settlement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobyard.store.records import Trimmed
+    from jobyard.store.records.upkeep import Trimmed
     from support.yard import Yard
 
 KINDS = ("succeeded", "failed", "canceled")

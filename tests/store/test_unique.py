@@ -10,9 +10,9 @@ import pytest
 from jobyard.ids import new_id
 from jobyard.states import State
 from jobyard.store import calls, move_calls
-from jobyard.store.records import (
+from jobyard.store.records.job import MoveOutcome
+from jobyard.store.records.submission import (
     Idempotency,
-    MoveOutcome,
     OnConflict,
     SubmitStatus,
     Submitted,

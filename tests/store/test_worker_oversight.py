@@ -10,7 +10,7 @@ from rq.worker import Worker
 from jobyard.store import calls, oversight
 
 if TYPE_CHECKING:
-    from jobyard.store.records import WorkerInfo
+    from jobyard.store.records.oversight import WorkerInfo
     from support.yard import Yard
 
 

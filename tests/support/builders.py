@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jobyard.ids import Nonces, new_id
-from jobyard.store.records import (
+from jobyard.store.records.catalogue import TaskRecord
+from jobyard.store.records.delivery import (
     Canceled,
     Claimed,
     Crashed,
@@ -14,13 +15,12 @@ from jobyard.store.records import (
     Failed,
     Retrying,
     RQEnded,
-    Submission,
     Succeeded,
-    TaskRecord,
 )
+from jobyard.store.records.submission import Submission
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
 
 BOOM = ErrorInfo("ValueError", "boom", "Traceback (most recent call last):\nValueError: boom\n")
 KINDS = ("succeeded", "failed", "retrying", "canceled", "crashed")

@@ -23,7 +23,7 @@ from support.executor_tasks import MODULE
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
 
 QUEUE = "q"
 

@@ -14,7 +14,7 @@ from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from jobyard.store import Store
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
 
 MODULES = f"{TASK_MODULE},support.worker_tasks"
 """``JOBYARD_TASK_MODULES`` of the worker's own tests."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from jobyard.api_keys import new_api_key
 from jobyard.store import access_calls, calls, log_level_calls, move_calls, oversight
 from jobyard.store.access_records import Quotas
-from jobyard.store.records import Idempotency, JournalEntry, OnConflict, Unique
+from jobyard.store.records.delivery import JournalEntry
+from jobyard.store.records.submission import Idempotency, OnConflict, Unique
 from support.builders import (
     build_rq_ending,
     build_settlement,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobyard.store.calls import Call
-    from jobyard.store.records import Submission
+    from jobyard.store.records.submission import Submission
     from support.yard import Yard
 
 NONCE = "01900000-0000-7000-8000-000000000000"

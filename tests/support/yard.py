@@ -17,17 +17,11 @@ if TYPE_CHECKING:
     from jobyard.keys import Keys
     from jobyard.states import State
     from jobyard.store import Store
-    from jobyard.store.records import (
-        CancelOutcome,
-        Claimed,
-        JobRecord,
-        Promoted,
-        QueueInfo,
-        Reaped,
-        Renewal,
-        Settled,
-        Submitted,
-    )
+    from jobyard.store.records.delivery import Claimed, Renewal, Settled
+    from jobyard.store.records.job import CancelOutcome, JobRecord
+    from jobyard.store.records.oversight import QueueInfo
+    from jobyard.store.records.submission import Submitted
+    from jobyard.store.records.upkeep import Promoted, Reaped
     from support.servers import RawClient
 
 LEASE_SECONDS = 30.0

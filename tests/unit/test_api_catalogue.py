@@ -10,7 +10,7 @@ from jobyard.catalogue import record_of
 from jobyard.errors import InvalidPayloadError
 from jobyard.registry import discover
 from jobyard.settings import Settings
-from jobyard.store.records import PublishedTask
+from jobyard.store.records.catalogue import PublishedTask
 from jobyard_api.catalogue import KnownTask, compile_schema
 
 TASKS = {task.name: record_of(task, Settings.load(_env_file=None)) for task in discover(()).tasks()}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobyard.store.records import Cursor
+from jobyard.store.records.job import Cursor
 from jobyard_api.listing import filter_of, place_of, token_of
 from jobyard_api.models import JobQuery
 from jobyard_api.principal import ANYBODY, Principal

@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from jobyard.payload import Payload
-from jobyard.store.records import PublishedTask
+from jobyard.store.records.catalogue import PublishedTask
 from jobyard_api.application import built_in_tasks, create_app
 from jobyard_api.catalogue import KnownTask, compile_schema
 from jobyard_api.examples import example_of

@@ -9,7 +9,7 @@ import pytest
 
 from jobyard.errors import StoreDataError, StoreUnavailableError
 from jobyard.states import State
-from jobyard.store.records import Submission, SubmitStatus, Submitted
+from jobyard.store.records.submission import Submission, SubmitStatus, Submitted
 from jobyard_api.submitter import LIMIT, LIMIT_BYTES, Submitter
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from jobyard.task import separate_declarations
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobyard.store.records import Submission
+    from jobyard.store.records.submission import Submission
 
 
 class Letter(Payload):

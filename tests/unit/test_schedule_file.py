@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobyard.errors import ConfigurationError
-from jobyard.store.records import TaskRecord
+from jobyard.store.records.catalogue import TaskRecord
 from jobyard_scheduler.schedule import Missed, Schedule, submission_of
 from jobyard_scheduler.schedule_file import load_schedules
 from jobyard_scheduler.timing import Cron, Every

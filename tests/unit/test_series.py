@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.lanes import lanes_of
 from jobyard.observability.values import Histogram
-from jobyard.store.records import Settled
+from jobyard.store.records.delivery import Settled
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.job_metrics import JobMetrics
 from support.builders import KINDS, build_claimed, build_settlement, build_submission
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobyard.observability.metrics import Labels
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
 
 TASKS = [f"task.{number}" for number in range(50)]
 QUEUES = [f"queue{number}" for number in range(20)]

@@ -10,7 +10,7 @@ import pytest
 
 from jobyard.errors import StoreDataError, StoreUnavailableError
 from jobyard.observability.metrics import JOBS_COMPLETED, SETTLEMENTS_REFUSED
-from jobyard.store.records import Claim, Settled, Succeeded
+from jobyard.store.records.delivery import Claim, Settled, Succeeded
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.job_metrics import JobMetrics

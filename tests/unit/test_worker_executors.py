@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobyard.errors import ConfigurationError
-from jobyard.store.records import Succeeded
+from jobyard.store.records.delivery import Succeeded
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.executors.nudge import Nudge
 from jobyard_worker.executors.order import end_of

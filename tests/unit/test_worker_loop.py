@@ -6,7 +6,8 @@ import threading
 from typing import TYPE_CHECKING, Any, cast
 
 from jobyard.errors import StoreUnavailableError
-from jobyard.store.records import Claim, Reaped, Settled, Succeeded
+from jobyard.store.records.delivery import Claim, Settled, Succeeded
+from jobyard.store.records.upkeep import Reaped
 from jobyard_worker.claimer import Claimer
 from jobyard_worker.executors.thread import ThreadExecutor
 from jobyard_worker.job_metrics import JobMetrics

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from jobyard.observability.trace_context import TraceContext
 from jobyard.observability.tracer import OpenSpan
 from jobyard.observability.values import Histogram
-from jobyard.store.records import RQEnded, Settled
+from jobyard.store.records.delivery import RQEnded, Settled
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.job_metrics import JobMetrics
 from support.builders import KINDS, build_claimed, build_settlement, build_submission
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobyard.observability.metrics import Labels
     from jobyard.observability.values import Distribution
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
 
 TASKS = ("add", "noop")
 QUEUED_AT = b"2026-11-24T12:00:00.000000Z"

@@ -17,7 +17,7 @@ from jobyard.errors import (
     UnreadableJobError,
 )
 from jobyard.retry import RetryPolicy
-from jobyard.store.records import Canceled, Claimed, Crashed, ErrorInfo, Failed, Retrying
+from jobyard.store.records.delivery import Canceled, Claimed, Crashed, ErrorInfo, Failed, Retrying
 from jobyard_worker.outcome import (
     Ending,
     Verdict,

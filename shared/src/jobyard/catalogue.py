@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
-from jobyard.store.records import (
-    DEFAULT_FAILURE_TTL_SECONDS,
-    DEFAULT_RESULT_TTL_SECONDS,
-    TaskRecord,
-)
+from jobyard.store.records.catalogue import TaskRecord
+from jobyard.store.records.submission import DEFAULT_FAILURE_TTL_SECONDS, DEFAULT_RESULT_TTL_SECONDS
 
 if TYPE_CHECKING:
     from jobyard.settings import Settings

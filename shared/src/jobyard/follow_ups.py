@@ -12,7 +12,7 @@ from jobyard.errors import ConfigurationError, InvalidPayloadError, UnknownTaskE
 from jobyard.observability.trace_context import current_trace
 from jobyard.orders import Order, check_size, submission_of
 from jobyard.queues import check_name
-from jobyard.store.records import Submission
+from jobyard.store.records.submission import Submission
 from jobyard.task import Options, Task
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobyard.registry import Registry
     from jobyard.settings import Settings
-    from jobyard.store.records import TaskRecord
+    from jobyard.store.records.catalogue import TaskRecord
     from jobyard.task import Duration, Retry
 
 MAX_DELAY_SECONDS = 10 * 366 * 86_400.0

@@ -10,14 +10,15 @@ from pydantic_core import to_json
 from jobyard.errors import PayloadTooLargeError
 from jobyard.ids import new_id
 from jobyard.lanes import lane_of
-from jobyard.store.records import Submission
+from jobyard.store.records.submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from jobyard.lanes import Priority
-    from jobyard.store.records import Idempotency, TaskRecord, Unique
+    from jobyard.store.records.catalogue import TaskRecord
+    from jobyard.store.records.submission import Idempotency, Unique
 
 
 class Order(NamedTuple):

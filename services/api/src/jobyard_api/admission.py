@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobyard.retry import RetryPolicy
-from jobyard.store.records import SubmitStatus
+from jobyard.store.records.submission import SubmitStatus
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobyard.store.records import Submitted
+    from jobyard.store.records.submission import Submitted
     from jobyard_api.settings import ApiSettings
 
 RETRY_AFTER_SECONDS = 5

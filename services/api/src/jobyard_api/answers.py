@@ -14,7 +14,10 @@ from jobyard_api.models import Attempt, Job, Queue, Task, TaskVersion, Unreadabl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobyard.store import records
+    from jobyard.store.records.catalogue import PublishedTask
+    from jobyard.store.records.job import Attempt as EndedAttempt
+    from jobyard.store.records.job import JobRecord, Unreadable
+    from jobyard.store.records.oversight import QueueInfo, WorkerInfo
 
 JSON = "application/json"
 
@@ -53,39 +56,39 @@ class JsonText(Response):
             ]
 
 
-def job_of(record: records.JobRecord) -> Job:
+def job_of(record: JobRecord) -> Job:
     """A stored job."""
     return Job.model_validate(record)
 
 
-def text_of(record: records.JobRecord) -> bytes:
+def text_of(record: JobRecord) -> bytes:
     """The JSON of a stored job."""
     return json_text(job_of(record))
 
 
-def attempt_of(record: records.Attempt) -> Attempt:
+def attempt_of(record: EndedAttempt) -> Attempt:
     """One attempt of a job."""
     return Attempt.model_validate(record)
 
 
-def task_of(task: records.PublishedTask) -> Task:
+def task_of(task: PublishedTask) -> Task:
     """A published task."""
     versions = [TaskVersion.model_validate(version) for version in task.versions]
     return Task(**asdict(task.record), clash=task.clash, versions=versions)
 
 
-def queue_of(info: records.QueueInfo, owner: str | None = None) -> Queue:
+def queue_of(info: QueueInfo, owner: str | None = None) -> Queue:
     """One queue; an owner is shown what waits, and not what becomes of all tenants' jobs."""
     queue = Queue.model_validate(info)
     return queue if owner is None else queue.model_copy(update=_FOR_OPERATORS)
 
 
-def unreadable_of(record: records.Unreadable) -> UnreadableRecord:
+def unreadable_of(record: Unreadable) -> UnreadableRecord:
     """One record that was put aside."""
     return UnreadableRecord.model_validate(record)
 
 
-def worker_of(info: records.WorkerInfo) -> Worker:
+def worker_of(info: WorkerInfo) -> Worker:
     """One worker."""
     return Worker.model_validate(info)
 

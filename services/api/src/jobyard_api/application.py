@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from jobyard.observability.tracer import Tracer
-    from jobyard.store.records import TaskRecord
+    from jobyard.store.records.catalogue import TaskRecord
     from jobyard_api.settings import ApiSettings
 
 

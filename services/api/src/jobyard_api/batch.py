@@ -17,7 +17,7 @@ from jobyard.errors import (
     UnknownQueueError,
     UnknownTaskError,
 )
-from jobyard.store.records import SubmitStatus, Submitted
+from jobyard.store.records.submission import SubmitStatus, Submitted
 from jobyard_api.admission import withheld
 from jobyard_api.answers import json_text
 from jobyard_api.idempotency import once_each
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
     from typing import TypeAlias
 
-    from jobyard.store.records import Submission
+    from jobyard.store.records.submission import Submission
     from jobyard_api.models import BatchRequest
     from jobyard_api.yard import Yard
 

@@ -20,14 +20,14 @@ from jobyard.errors import (
 from jobyard.lanes import base_of
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
-from jobyard.store.records import Published, PublishedTask
+from jobyard.store.records.catalogue import Published, PublishedTask
 from jobyard_api.problems import MAX_SHOWN_ERRORS, pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jobyard.store import AsyncStore
-    from jobyard.store.records import TaskRecord
+    from jobyard.store.records.catalogue import TaskRecord
 
 REFRESH_SECONDS = 2.0
 MISS_REFRESH_SECONDS = 0.1

@@ -10,7 +10,7 @@ from jobyard.states import RQStatus, State, state_of
 from jobyard_api.listing import Filter
 
 if TYPE_CHECKING:
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
 
 PAGE_SIZE = 25
 LAST_PAGE = 100

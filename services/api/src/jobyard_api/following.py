@@ -9,7 +9,7 @@ from jobyard_api.events.waiting import wait_for_end
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from jobyard_api.events.cursor import Cursor
     from jobyard_api.events.feed import EventFilter, Feed
     from jobyard_api.events.job_stream import JobStream

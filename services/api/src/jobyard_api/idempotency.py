@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Header
 from pydantic import AfterValidator, StringConstraints
 
-from jobyard.store.records import Idempotency
+from jobyard.store.records.submission import Idempotency
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobyard.store import calls
-from jobyard.store.records import Cursor
+from jobyard.store.records.job import Cursor
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import FieldError, RefusalError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jobyard.states import State
     from jobyard.store import AsyncStore
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from jobyard_api.models import JobQuery
     from jobyard_api.principal import Principal
 

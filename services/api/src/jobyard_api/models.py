@@ -23,11 +23,11 @@ from jobyard.orders import Order
 from jobyard.queues import NAME_PATTERN
 from jobyard.retry import RetryPolicy
 from jobyard.states import State
-from jobyard.store.records import OnConflict, Unique
+from jobyard.store.records.submission import OnConflict, Unique
 from jobyard_api.problems import Problem
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Idempotency
+    from jobyard.store.records.submission import Idempotency
 
 MAX_BATCH = 1_000
 MAX_TOGETHER = 100

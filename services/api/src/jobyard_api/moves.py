@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from jobyard.ids import new_id
 from jobyard.store import move_calls
-from jobyard.store.records import MoveOutcome
+from jobyard.store.records.job import MoveOutcome
 from jobyard_api.models import MAX_DELAY_SECONDS, Moment
 from jobyard_api.problem_types import Code
 from jobyard_api.problems import RefusalError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobyard.store import AsyncStore
     from jobyard.store.calls import Call
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
 
 
 class RescheduleRequest(BaseModel):

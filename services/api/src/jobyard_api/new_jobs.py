@@ -17,7 +17,7 @@ from jobyard_api.models import Job
 
 if TYPE_CHECKING:
     from jobyard.states import State
-    from jobyard.store.records import Submission
+    from jobyard.store.records.submission import Submission
 
 NEW_JOB: dict[str, Any] = {
     **dict.fromkeys(Job.model_fields),

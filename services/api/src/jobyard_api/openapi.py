@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from jobyard.store.records import TaskRecord
+    from jobyard.store.records.catalogue import TaskRecord
     from jobyard_api.yard import Yard
 
 SUMMARY = "Background jobs over REST: submit a job, watch it finish"

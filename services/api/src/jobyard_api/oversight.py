@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobyard.store import AsyncStore
     from jobyard.store.calls import Call
-    from jobyard.store.records import QueueInfo, WorkerInfo
+    from jobyard.store.records.oversight import QueueInfo, WorkerInfo
 
 MOST_PURGED = 10_000
 """Jobs that one request looks at; about a second. The answer says when there is more."""

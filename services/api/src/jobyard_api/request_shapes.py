@@ -15,7 +15,7 @@ from jobyard_api.examples import example_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobyard.store.records import TaskRecord
+    from jobyard.store.records.catalogue import TaskRecord
 
 Schema = dict[str, Any]
 

@@ -11,7 +11,7 @@ from jobyard.errors import StoreDataError, StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobyard.store.records import Submission, Submitted
+    from jobyard.store.records.submission import Submission, Submitted
 
 LIMIT = 100
 """Submissions in one call; the store is never held for longer."""

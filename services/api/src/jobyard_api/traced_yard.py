@@ -12,7 +12,7 @@ from jobyard.errors import JobyardError
 from jobyard.lanes import base_of
 from jobyard.observability.messaging import sending
 from jobyard.observability.trace_context import LINK, current_trace
-from jobyard.store.records import SubmitStatus
+from jobyard.store.records.submission import SubmitStatus
 from jobyard_api.current_span import current_span
 from jobyard_api.yard import Yard
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from jobyard.observability.tracer import OpenSpan, Tracer
-    from jobyard.store.records import JobRecord, Submission, Submitted
+    from jobyard.store.records.job import JobRecord
+    from jobyard.store.records.submission import Submission, Submitted
 
     Commit = Callable[[Sequence[Submission]], Awaitable[list[Submitted]]]
 

@@ -11,7 +11,8 @@ from jobyard_api.models import JobError
 from jobyard_api.principal import Scope
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Attempt, ErrorInfo, JobRecord
+    from jobyard.store.records.delivery import ErrorInfo
+    from jobyard.store.records.job import Attempt, JobRecord
     from jobyard_api.models import Job
     from jobyard_api.principal import Principal
 

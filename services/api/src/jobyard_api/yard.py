@@ -16,7 +16,8 @@ from jobyard.queues import JOB_ID_PATTERN
 from jobyard.states import TERMINAL, State
 from jobyard.store import calls
 from jobyard.store.apart import is_large
-from jobyard.store.records import CancelOutcome, SubmitStatus
+from jobyard.store.records.job import CancelOutcome
+from jobyard.store.records.submission import SubmitStatus
 from jobyard_api.admission import Admission, refusal_of_outcome
 from jobyard_api.answers import text_of
 from jobyard_api.following import Following
@@ -35,14 +36,9 @@ if TYPE_CHECKING:
     from jobyard.observability.submissions import Submissions
     from jobyard.store import AsyncStore
     from jobyard.store.calls import Call
-    from jobyard.store.records import (
-        Cursor,
-        JobRecord,
-        PublishedTask,
-        Submission,
-        Submitted,
-        UnreadablePage,
-    )
+    from jobyard.store.records.catalogue import PublishedTask
+    from jobyard.store.records.job import Cursor, JobRecord, UnreadablePage
+    from jobyard.store.records.submission import Submission, Submitted
     from jobyard_api.catalogue import Catalogue
     from jobyard_api.events.streams import Streams
 

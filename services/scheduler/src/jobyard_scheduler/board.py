@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jobyard.observability.metrics import Labels, Metric
     from jobyard.observability.values import Gauge, Values
     from jobyard.store.levels import Levels, Server
-    from jobyard.store.records import QueueInfo
+    from jobyard.store.records.oversight import QueueInfo
 
     View: TypeAlias = Callable[[Levels], Values]
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from jobyard.store.records import Submission
+from jobyard.store.records.submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from jobyard.store.records import TaskRecord
+    from jobyard.store.records.catalogue import TaskRecord
     from jobyard_scheduler.timing import Timing
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from jobyard.observability.messaging import Attributes
     from jobyard.observability.tracer import OpenSpan, Tracer
-    from jobyard.store.records import Reaped, Submission
+    from jobyard.store.records.submission import Submission
+    from jobyard.store.records.upkeep import Reaped
 
 
 class Firing:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jobyard.observability.logging import get_logger
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
 
 _log = get_logger(__name__)
 

@@ -12,7 +12,7 @@ from jobyard.store import calls
 
 if TYPE_CHECKING:
     from jobyard.store.calls import Call
-    from jobyard.store.records import Claim
+    from jobyard.store.records.delivery import Claim
     from jobyard_worker.link import Link
     from jobyard_worker.turns import Turns
 

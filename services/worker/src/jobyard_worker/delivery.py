@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from jobyard.observability.trace_context import TraceContext
     from jobyard.observability.tracer import OpenSpan
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
 
 
 class Delivery:

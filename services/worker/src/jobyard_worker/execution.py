@@ -18,7 +18,7 @@ from jobyard.errors import (
 from jobyard.follow_ups import submissions_of
 from jobyard.observability.logging import LogFields, get_logger, log_context
 from jobyard.store.data import decode_data
-from jobyard.store.records import JournalEntry, RQEnded, Succeeded
+from jobyard.store.records.delivery import JournalEntry, RQEnded, Succeeded
 from jobyard_worker.executors.coroutines import Watched
 from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome import ending_of, settlement_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jobyard.follow_ups import FollowUps
     from jobyard.registry import Registry
     from jobyard.store.data import JobData
-    from jobyard.store.records import Claimed, Settlement
+    from jobyard.store.records.delivery import Claimed, Settlement
     from jobyard.task import Task
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.executors.coroutines import Coroutines

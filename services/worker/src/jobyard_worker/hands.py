@@ -10,7 +10,7 @@ from jobyard_worker.delivery import Delivery
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
 
 
 class Hands:

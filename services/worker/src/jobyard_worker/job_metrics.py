@@ -10,14 +10,14 @@ from jobyard.observability.build import build_info
 from jobyard.observability.metrics import OTHER
 from jobyard.observability.submissions import Submissions
 from jobyard.observability.values import Counter, Histogram, Reading
-from jobyard.store.records import REFUSED, Settled, Succeeded
+from jobyard.store.records.delivery import REFUSED, Settled, Succeeded
 from jobyard_worker.outcome import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
     from jobyard.observability.values import Source
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.link import Link
     from jobyard_worker.loop import Loop

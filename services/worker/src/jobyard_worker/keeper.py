@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from io import RawIOBase
 
-    from jobyard.store.records import Renewal
+    from jobyard.store.records.delivery import Renewal
 
 TICK_SECONDS = 0.1
 """How often it looks whether the worker lives; its death must show within 0.2 s."""

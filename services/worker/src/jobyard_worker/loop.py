@@ -23,7 +23,7 @@ from jobyard_worker.shift import Shift
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jobyard.store.records import Claim, Claimed
+    from jobyard.store.records.delivery import Claim, Claimed
     from jobyard_worker.claimer import Claimer
     from jobyard_worker.executors import Executor
     from jobyard_worker.keeping import Keeping

@@ -17,12 +17,12 @@ from jobyard.errors import (
     UnreadableJobError,
 )
 from jobyard.retry import Failure, RetryPolicy, class_name, class_names
-from jobyard.store.records import Canceled, Crashed, ErrorInfo, Failed, Retrying, RQEnded
+from jobyard.store.records.delivery import Canceled, Crashed, ErrorInfo, Failed, Retrying, RQEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jobyard.store.records import Claimed, Settlement
+    from jobyard.store.records.delivery import Claimed, Settlement
 
 _NAME_BYTES = 256
 _MESSAGE_BYTES = 2 * 1024

@@ -17,14 +17,14 @@ from jobyard.observability.bounded import cut, cut_start
 from jobyard.observability.frequent import PreparedEvent
 from jobyard.observability.logging import get_logger
 from jobyard.store.data import decode_data
-from jobyard.store.records import REFUSED, Retrying, RQEnded, Settled, Succeeded
+from jobyard.store.records.delivery import REFUSED, Retrying, RQEnded, Settled, Succeeded
 from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobyard.store.records import ErrorInfo, Settlement
+    from jobyard.store.records.delivery import ErrorInfo, Settlement
     from jobyard.task import Task
     from jobyard_worker.delivery import Delivery
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreDataError
 from jobyard.store import calls
-from jobyard.store.records import Progressed
+from jobyard.store.records.delivery import Progressed
 
 if TYPE_CHECKING:
     from jobyard_worker.delivery import Delivery

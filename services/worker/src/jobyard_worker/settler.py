@@ -13,7 +13,7 @@ from jobyard.observability.line_stream import lines_together
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
 from jobyard.store.apart import LARGE_BYTES
-from jobyard.store.records import REFUSED, RQEnded, Settled, Succeeded
+from jobyard.store.records.delivery import REFUSED, RQEnded, Settled, Succeeded
 from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome_log import OutcomeLog
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jobyard.store.calls import Call
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.job_metrics import JobMetrics
     from jobyard_worker.link import Link

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from jobyard.errors import StoreDataError, StoreUnavailableError
 from jobyard.observability.logging import get_logger
-from jobyard.store.records import Claim
+from jobyard.store.records.delivery import Claim
 from jobyard.store.standing import StandingCall
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from jobyard.observability.trace_context import (
     unrecorded_in,
 )
 from jobyard.observability.tracer import Inside, OpenSpan
-from jobyard.store.records import REFUSED, Canceled, RQEnded, Settled, Succeeded
+from jobyard.store.records.delivery import REFUSED, Canceled, RQEnded, Settled, Succeeded
 from jobyard_worker.execution import Execution
 from jobyard_worker.outcome import outcome_of
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from jobyard.observability.messaging import Attributes
     from jobyard.observability.tracer import Tracer
-    from jobyard.store.records import Claimed, ErrorInfo, Settlement
+    from jobyard.store.records.delivery import Claimed, ErrorInfo, Settlement
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.execution import Elsewhere
     from jobyard_worker.executors.coroutines import Coroutines

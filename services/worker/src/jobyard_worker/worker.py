@@ -30,7 +30,7 @@ from jobyard.registry import discover
 from jobyard.store import Store, calls
 from jobyard.store.front import translate
 from jobyard.store.log_level_calls import level_reader
-from jobyard.store.records import ENGINE
+from jobyard.store.records.oversight import ENGINE
 from jobyard_worker.assembly import assemble, traces_of
 from jobyard_worker.curfew import Curfew
 from jobyard_worker.deletion_cost import DeletionCost

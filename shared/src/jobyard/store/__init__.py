@@ -1,15 +1,15 @@
-"""The only package that talks to Redis: two doors, the calls that go through, and the records."""
+"""The only package that talks to Redis: two doors, and the calls that go through."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobyard.store import access_calls, calls, log_level_calls, records
+from jobyard.store import access_calls, calls, log_level_calls
 
 if TYPE_CHECKING:
     from jobyard.store.front import AsyncStore, Store
 
-__all__ = ["AsyncStore", "Store", "access_calls", "calls", "log_level_calls", "records"]
+__all__ = ["AsyncStore", "Store", "access_calls", "calls", "log_level_calls"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,39 +12,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from jobyard.states import RQStatus, State, rq_status, state_of
-from jobyard.store import encoding, reading
+from jobyard.store import encoding
 from jobyard.store.apart import LARGE_BYTES
-from jobyard.store.records import (
-    CancelOutcome,
-    Cursor,
-    JobPage,
-    Progressed,
-    Promoted,
-    Reaped,
-    Renewal,
-    Settled,
-    SubmitStatus,
-    Submitted,
-    Trimmed,
-)
+from jobyard.store.reading.catalogue import read_published
+from jobyard.store.reading.delivery import read_claim, read_delivery
+from jobyard.store.reading.job import read_job
+from jobyard.store.reading.oversight import read_counts, read_queues, read_unreadable, read_worker
+from jobyard.store.records.delivery import Progressed, Renewal, Settled
+from jobyard.store.records.job import CancelOutcome, Cursor, JobPage
+from jobyard.store.records.submission import SubmitStatus, Submitted
+from jobyard.store.records.upkeep import Promoted, Reaped, Trimmed
 from jobyard.store.scripts import Script, script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from jobyard.store.records import (
-        Claim,
-        JobRecord,
-        Published,
-        QueueInfo,
-        RQEnded,
-        Settlement,
-        Submission,
-        TaskRecord,
-        UnreadablePage,
-        WorkerInfo,
-    )
+    from jobyard.store.records.catalogue import Published, TaskRecord
+    from jobyard.store.records.delivery import Claim, RQEnded, Settlement
+    from jobyard.store.records.job import JobRecord, UnreadablePage
+    from jobyard.store.records.oversight import QueueInfo, WorkerInfo
+    from jobyard.store.records.submission import Submission
 
 T = TypeVar("T")
 
@@ -127,7 +115,7 @@ def renew(worker: str, *, lease_seconds: float, busy: int) -> Call[Renewal]:
 def claim(worker: str, nonce: str, queues: Sequence[str], limit: int) -> Call[Claim]:
     """Takes up to ``limit`` jobs, emptying ``queues`` in order. Same nonce, same jobs."""
     sent = [worker, nonce, min(limit, BATCH), len(queues), *queues]
-    return Call(script("claim"), sent, reading.claim)
+    return Call(script("claim"), sent, read_claim)
 
 
 def settle(
@@ -167,7 +155,7 @@ def release(
 
 def held(worker: str) -> Call[list[tuple[str, str]]]:
     """All that the store counts as in the hands of a worker, as ``(id, token)``."""
-    return Call(script("held"), [worker], lambda reply: [reading.delivery(each) for each in reply])
+    return Call(script("held"), [worker], lambda reply: [read_delivery(each) for each in reply])
 
 
 def reap(*, lease_seconds: float, limit: int = BATCH) -> Call[Reaped]:
@@ -198,7 +186,7 @@ def cancel(
 
 def prune(*, limit: int = 1000) -> Call[dict[str, int]]:
     """Forgets terminal jobs whose TTL is over; returns how many of which queues."""
-    return Call(script("prune"), [limit], lambda reply: dict(reading.counts(reply)))
+    return Call(script("prune"), [limit], lambda reply: dict(read_counts(reply)))
 
 
 def tidy(*, limit: int = 1000) -> Call[int]:
@@ -262,12 +250,12 @@ def list_jobs(
 
 def queues() -> Call[list[QueueInfo]]:
     """Every queue with its depths, by name."""
-    return Call(script("queues"), [], reading.queues)
+    return Call(script("queues"), [], read_queues)
 
 
 def unreadable(*, after: int = 0, count: int = BATCH) -> Call[UnreadablePage]:
     """About ``count`` of the records that were put aside because they cannot be read."""
-    return Call(script("unreadable"), [after, count], reading.unreadable)
+    return Call(script("unreadable"), [after, count], read_unreadable)
 
 
 def workers(
@@ -280,7 +268,7 @@ def workers(
     return Call(
         script("workers"),
         [jobs, tenant, *names],
-        lambda reply: sorted((reading.worker(row) for row in reply), key=lambda info: info.name),
+        lambda reply: sorted((read_worker(row) for row in reply), key=lambda info: info.name),
     )
 
 
@@ -294,7 +282,7 @@ def publish_tasks(tasks: Sequence[TaskRecord], *, worker: str = "") -> Call[None
 
 def published() -> Call[Published]:
     """The catalogue with all versions of each task, and every declared queue."""
-    return Call(script("published"), [], reading.published)
+    return Call(script("published"), [], read_published)
 
 
 def published_tasks() -> Call[list[TaskRecord]]:
@@ -302,7 +290,7 @@ def published_tasks() -> Call[list[TaskRecord]]:
     return Call(
         script("published"),
         [],
-        lambda reply: [task.record for task in reading.published(reply).tasks],
+        lambda reply: [task.record for task in read_published(reply).tasks],
     )
 
 
@@ -360,7 +348,7 @@ def _renewal(reply: list[bytes]) -> Renewal:
         return Renewal(gone=True)
     mail = dict(zip(reply[1::2], reply[2::2], strict=False))
     drain = mail.pop(b"drain", None) is not None
-    return Renewal(gone=False, cancel=frozenset(map(reading.delivery, mail)), drain=drain)
+    return Renewal(gone=False, cancel=frozenset(map(read_delivery, mail)), drain=drain)
 
 
 def _reaped(reply: list[Any]) -> Reaped:
@@ -382,10 +370,10 @@ def _job(job_id: str, reply: list[Any]) -> JobRecord | None:
     if not reply:
         return None
     flat, due, results, *brought = reply
-    return reading.job(job_id, flat, due, results, brought)
+    return read_job(job_id, flat, due, results, brought)
 
 
 def _page(reply: list[Any]) -> JobPage:
     score, last, *rows = reply
     following = Cursor(float(score), last.decode()) if last else None
-    return JobPage(tuple(reading.job(row[0].decode(), *row[1:]) for row in rows), following)
+    return JobPage(tuple(read_job(row[0].decode(), *row[1:]) for row in rows), following)

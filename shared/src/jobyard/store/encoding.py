@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 from jobyard.states import State, statuses_of
 from jobyard.store import apart
 from jobyard.store.data import encode_data
-from jobyard.store.records import (
-    DEFAULT_FAILURE_TTL_SECONDS,
-    DEFAULT_RESULT_TTL_SECONDS,
-    Canceled,
-    Crashed,
-    Failed,
-    Retrying,
-    Succeeded,
-)
+from jobyard.store.records.delivery import Canceled, Crashed, Failed, Retrying, Succeeded
+from jobyard.store.records.submission import DEFAULT_FAILURE_TTL_SECONDS, DEFAULT_RESULT_TTL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobyard.store.records import ErrorInfo, RQEnded, Settlement, Submission, TaskRecord
+    from jobyard.store.records.catalogue import TaskRecord
+    from jobyard.store.records.delivery import ErrorInfo, RQEnded, Settlement
+    from jobyard.store.records.submission import Submission
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

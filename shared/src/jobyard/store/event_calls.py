@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobyard.store import reading
 from jobyard.store.calls import BATCH, Call
 from jobyard.store.events import place_of
+from jobyard.store.reading.job import read_about, read_watched
 from jobyard.store.scripts import script
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def replay(after: Mapping[str, Place], *, limit: int = BATCH) -> Call[dict[str, 
 def about(ids: Sequence[str]) -> Call[list[About | None]]:
     """Task, tenant and tags of up to ``BATCH`` jobs; None for those that are not there."""
     return Call(
-        script("about"), ids, lambda reply: [reading.about(row) if row else None for row in reply]
+        script("about"), ids, lambda reply: [read_about(row) if row else None for row in reply]
     )
 
 
@@ -76,5 +76,5 @@ def watch(job_id: str, owner: str | None = None) -> Call[Watched | None]:
     return Call(
         script("watch"),
         [job_id, owner or ""],
-        lambda reply: reading.watched(reply) if reply else None,
+        lambda reply: read_watched(reply) if reply else None,
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobyard.store import reading
 from jobyard.store.calls import Call
 from jobyard.store.queue_sums import queues_of
+from jobyard.store.reading.oversight import read_queues
 from jobyard.store.scripts import script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobyard.store.records import QueueInfo
+    from jobyard.store.records.oversight import QueueInfo
 
 RESCUED = "rescued"
 """In a queue's ``counters``: how many of its jobs were ever given back as their worker died."""
@@ -63,7 +63,7 @@ def _levels(reply: list[Any]) -> Levels:
     now_ms, info, unreadable, queues, pools = reply
     rows = [[*row, b"", b"", [RESCUED.encode(), rescued]] for *row, rescued in queues]
     return Levels(
-        queues=queues_of(reading.queues([now_ms, *rows])),
+        queues=queues_of(read_queues([now_ms, *rows])),
         pools=sorted(map(_pool, pools), key=lambda pool: pool.name),
         unreadable=unreadable,
         server=server_of(info.decode(errors="replace")),

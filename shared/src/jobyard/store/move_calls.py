@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.store import encoding
 from jobyard.store.calls import Call
-from jobyard.store.records import MoveOutcome
+from jobyard.store.records.job import MoveOutcome
 from jobyard.store.scripts import script
 
 if TYPE_CHECKING:

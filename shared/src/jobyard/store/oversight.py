@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from jobyard.store.calls import BATCH, Call
-from jobyard.store.records import Purged
+from jobyard.store.records.oversight import Purged
 from jobyard.store.scripts import script
 
 if TYPE_CHECKING:

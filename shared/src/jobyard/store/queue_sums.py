@@ -11,7 +11,7 @@ from jobyard.lanes import Priority, base_of, priority_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from jobyard.store.records import QueueInfo
+    from jobyard.store.records.oversight import QueueInfo
 
 
 def queues_of(lanes: Iterable[QueueInfo]) -> list[QueueInfo]:

@@ -11,7 +11,7 @@ from jobyard.states import TERMINAL
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from jobyard_api.events.hub import Hub
     from jobyard_api.events.subscription import Subscription
 

@@ -18,7 +18,7 @@ from jobyard_api.problems import RefusalError, documented
 from jobyard_api.routes.dependencies import TheYard  # noqa: TC001
 
 if TYPE_CHECKING:
-    from jobyard.store.records import PublishedTask
+    from jobyard.store.records.catalogue import PublishedTask
     from jobyard_api.yard import Yard
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=GuardedRoute)

@@ -9,7 +9,7 @@ from jobyard.store import calls
 from jobyard_scheduler.spans import Spans
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Reaped
+    from jobyard.store.records.upkeep import Reaped
     from jobyard_scheduler.attended import AttendedStore
 
 log = get_logger(__name__)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from jobyard.errors import StoreDataError
 from jobyard.observability.logging import get_logger
 from jobyard.store import calls
-from jobyard.store.records import Submission, SubmitStatus, TaskRecord
+from jobyard.store.records.submission import Submission, SubmitStatus
 from jobyard_scheduler.schedule import Missed, Schedule, submission_of
 from jobyard_scheduler.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from jobyard.store.records.catalogue import TaskRecord
     from jobyard_scheduler.attended import AttendedStore
     from jobyard_scheduler.meters import Meters
 

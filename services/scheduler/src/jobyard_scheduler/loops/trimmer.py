@@ -10,7 +10,7 @@ from jobyard.store import calls
 
 if TYPE_CHECKING:
     from jobyard.observability.values import Counter, Gauge
-    from jobyard.store.records import Trimmed
+    from jobyard.store.records.upkeep import Trimmed
     from jobyard_scheduler.attended import AttendedStore
     from jobyard_scheduler.budgets import Budgets
 

@@ -9,7 +9,7 @@ from jobyard.store import calls
 
 if TYPE_CHECKING:
     from jobyard.observability.values import Gauge
-    from jobyard.store.records import WorkerInfo
+    from jobyard.store.records.oversight import WorkerInfo
     from jobyard_scheduler.attended import AttendedStore
 
 log = get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
     from jobyard_worker.delivery import Delivery
 
 __all__ = ["Executor"]

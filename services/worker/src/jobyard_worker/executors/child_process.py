@@ -25,7 +25,7 @@ from jobyard_worker.inbox import LEVEL, STOP
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from jobyard.store.records import Succeeded
+    from jobyard.store.records.delivery import Succeeded
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.outcome import Ending
     from jobyard_worker.stop import Stop

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Succeeded
+    from jobyard.store.records.delivery import Succeeded
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.executors.nursery import Nursery
     from jobyard_worker.outcome import Ending

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobyard.errors import JobCanceledError, JobTimeoutError
 from jobyard.observability.logging import get_logger
-from jobyard.store.records import ErrorInfo
+from jobyard.store.records.delivery import ErrorInfo
 from jobyard_worker.executors.child_process import LOOK_SECONDS, ChildProcess
 from jobyard_worker.executors.nudge import Nudge
 from jobyard_worker.executors.order import end_of
@@ -27,7 +27,7 @@ from jobyard_worker.stop import Stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jobyard.store.records import Succeeded
+    from jobyard.store.records.delivery import Succeeded
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.executors.child_process import Ended
 

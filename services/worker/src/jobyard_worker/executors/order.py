@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from jobyard.follow_ups import submissions_of
-from jobyard.store.records import JournalEntry, Succeeded
+from jobyard.store.records.delivery import JournalEntry, Succeeded
 from jobyard_worker.execution import limit_of
 from jobyard_worker.job_fields import fields_of
 from jobyard_worker.outcome import ending_from

@@ -18,7 +18,7 @@ from jobyard_worker.outcome import ending_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from jobyard.store.records import Settlement, Succeeded
+    from jobyard.store.records.delivery import Settlement, Succeeded
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.execution import Execution
     from jobyard_worker.executors.child_process import ChildProcess

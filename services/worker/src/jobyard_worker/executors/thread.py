@@ -13,7 +13,7 @@ from jobyard_worker.executors.ready import Ready
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from jobyard.store.records import Settlement
+    from jobyard.store.records.delivery import Settlement
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.wake import Wake
 

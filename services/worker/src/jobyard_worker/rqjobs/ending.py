@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from jobyard.store.records import ErrorInfo, RQEnded
+from jobyard.store.records.delivery import ErrorInfo, RQEnded
 
 if TYPE_CHECKING:
-    from jobyard.store.records import Claimed
+    from jobyard.store.records.delivery import Claimed
 
 STOPPED = "stopped"
 """Why a horse was killed: RQ's ``send_stop_job_command``."""

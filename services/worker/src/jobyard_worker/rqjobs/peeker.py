@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.connection import BLOCK_SECONDS
 from jobyard.errors import StoreDataError
-from jobyard.store.records import Claim
+from jobyard.store.records.delivery import Claim
 from jobyard_worker.rqjobs.listener import Listener
 
 if TYPE_CHECKING:

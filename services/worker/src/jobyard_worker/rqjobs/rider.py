@@ -22,7 +22,7 @@ from jobyard_worker.rqjobs.horses import StableLostError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from jobyard.store.records import Claimed, RQEnded
+    from jobyard.store.records.delivery import Claimed, RQEnded
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.rqjobs.horses import Horse, Stable
     from jobyard_worker.rqjobs.terms import Terms

@@ -13,7 +13,7 @@ from jobyard.observability.logging import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobyard.store.records import RQEnded
+    from jobyard.store.records.delivery import RQEnded
     from jobyard_worker.rqjobs.ending import Journey
 
 _log = get_logger(__name__)

@@ -11,7 +11,7 @@ from jobyard_api.problems import RefusalError
 from jobyard_api.withholding import seen_by
 
 if TYPE_CHECKING:
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from jobyard_api.principal import Principal
     from jobyard_api.yard import Yard
 

@@ -24,7 +24,7 @@ from jobyard_api.routes.dependencies import ThePrincipal, TheYard  # noqa: TC001
 from jobyard_api.routes.jobs import ADMISSION_CODES, BODY_CODES
 
 if TYPE_CHECKING:
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from jobyard_api.principal import Principal
     from jobyard_api.yard import Yard
 

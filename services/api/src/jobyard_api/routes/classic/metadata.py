@@ -25,7 +25,7 @@ from jobyard_api.routes.dependencies import JobId, ThePrincipal, TheYard  # noqa
 from jobyard_api.withholding import note_of
 
 if TYPE_CHECKING:
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from jobyard_api.principal import Principal
     from jobyard_api.yard import Placed, Yard
 

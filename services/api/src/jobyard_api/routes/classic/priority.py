@@ -25,7 +25,7 @@ from jobyard_api.routes.jobs import ADMISSION_CODES, BODY_CODES
 from jobyard_api.withholding import note_of
 
 if TYPE_CHECKING:
-    from jobyard.store.records import JobRecord
+    from jobyard.store.records.job import JobRecord
     from jobyard_api.yard import Yard
 
 router = APIRouter(tags=["classic"], route_class=StrictRoute)

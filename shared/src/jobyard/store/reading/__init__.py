@@ -1,0 +1,1 @@
+"""Turns replies of the scripts into records. Pure, and raises at nothing that is stored."""

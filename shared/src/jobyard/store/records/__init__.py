@@ -1,0 +1,1 @@
+"""What goes into the store and what comes out, as frozen records. Used by every service."""
