@@ -3,7 +3,6 @@
 -- Returns n × outcome: done | running | missing (also when the call was sent twice).
 
 local tenant = ARGV[2]
-local ENDS = { finished = 'finished', failed = 'failed', canceled = 'canceled', stopped = 'failed' }
 AFTER = tend_all
 
 -- Who follows the queue learns from the event itself whose job it was: no record is left to ask.
@@ -15,8 +14,7 @@ end
 
 -- With a TTL of 0 nothing is kept, and who waits for it is canceled as well.
 local function cancel(id, queue, job)
-  redis.call('LREM', key('queue', queue), 1, id)
-  for _, place in ipairs({ 'scheduled', 'deferred', 'ready' }) do redis.call('ZREM', key(place, queue), id) end
+  take_out(id, queue)
   conclude(id, queue, 'canceled', '0', nil, job[6], NOW)
   tell_last(queue, job[3], job[4], job[5])
 end

@@ -1,5 +1,8 @@
 -- moving: what the moves that a person asks for have in common: retry, reschedule, delete.
 
+-- The registry that holds what ended so.
+local ENDS = { finished = 'finished', failed = 'failed', canceled = 'canceled', stopped = 'failed' }
+
 -- A job remembers the last nonces of such moves: a copy of a call, however late, moves it no further.
 local REMEMBERED = 5
 local function was_moved(by, nonce)
@@ -19,11 +22,10 @@ local function move_each(first, move)
     local job = fields(ARGV[i], 'origin', 'tenant', 'ties')
     if job then
       local queue = job[1] or 'default'
-      guard(queue)
+      guard_withdrawal(queue)
       if job[2] then expect('zset', yard('tenant', job[2])) end
       if is_tied(job[3], 'u') then expect('hash', yard('unique', job[2] or '')) end
       if is_tied(job[3], 'w') then expect('set', yard('waiting', job[2] or '')) end
-      for _, place in ipairs({ 'deferred', 'ready' }) do expect('zset', key(place, queue)) end
     end
   end
   local replies = {}

@@ -6,7 +6,6 @@
 
 local tenant, nonce, due_ms = ARGV[2], ARGV[3], tonumber(ARGV[4])
 if string.sub(ARGV[4], 1, 1) == '+' then due_ms = NOW + due_ms end
-local ENDS = { finished = true, failed = true, canceled = true, stopped = true }
 
 local function reschedule(id)
   local job = is_of(id, tenant) and fields(id, 'status', 'origin', 'moved_by', 'attempts')
@@ -18,8 +17,7 @@ local function reschedule(id)
     return ENDS[status] and 'ended' or 'waiting'
   end
   redis.call('HSET', key('job', id), 'moved_by', moved_by(job[3], nonce))
-  redis.call('LREM', key('queue', queue), 1, id)
-  redis.call('ZREM', key('scheduled', queue), id)
+  take_out(id, queue)
   if due_ms <= NOW then
     make_ready_as_asked(id, queue)
   else

@@ -5,7 +5,6 @@
 -- unique key by now) | missing.
 
 local tenant, nonce = ARGV[2], ARGV[3]
-local ENDS = { failed = 'failed', canceled = 'canceled', stopped = 'failed' } -- status → registry
 
 -- What knew the job until it ended knows it again: its unique key, and the jobs of its tenant that wait.
 local function tie_again(id, ties, owner, unique)
@@ -25,9 +24,9 @@ local function retry(id)
   local status, queue, registry = job[1], job[2] or 'default', ENDS[job[1]]
   if was_moved(job[3], nonce) then return 'done' end
   if status == 'started' then return 'running' end
-  if status ~= 'finished' and not registry then return 'waiting' end
+  if not registry then return 'waiting' end
   local is_late = job[5] or (tonumber(job[4] or '') or NOW) < NOW
-  if not registry or is_late then return 'ended' end
+  if status == 'finished' or is_late then return 'ended' end
   if job[8] and holder_of(job[7] or '', job[8]) then return 'taken' end
   tie_again(id, job[6], job[7] or '', job[8])
   redis.call('ZREM', key(registry, queue), id)

@@ -1,4 +1,5 @@
--- withdrawing: takes a job that waits out of where it stands; a part of cancel and admit (closes W16).
+-- withdrawing: takes a job that waits out of where it stands; a part of cancel, admit and the moves by
+-- hand (closes W16).
 
 local WAITING = { queued = true, scheduled = true, deferred = true, rate_limited = true,
   ready_to_enqueue = true }
@@ -9,10 +10,12 @@ local function guard_withdrawal(queue)
   expect('zset', key('ready', queue))
 end
 
-local function withdraw(id, queue)
+local function take_out(id, queue)
   redis.call('LREM', key('queue', queue), 0, id)
-  redis.call('ZREM', key('scheduled', queue), id)
-  redis.call('ZREM', key('deferred', queue), id)
-  redis.call('ZREM', key('ready', queue), id)
+  for _, place in ipairs({ 'scheduled', 'deferred', 'ready' }) do redis.call('ZREM', key(place, queue), id) end
+end
+
+local function withdraw(id, queue)
+  take_out(id, queue)
   finish(id, queue, 'canceled', NOW)
 end
