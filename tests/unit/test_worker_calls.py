@@ -15,6 +15,7 @@ from jobyard_worker.claimer import Claimer
 from jobyard_worker.delivery import Delivery
 from jobyard_worker.job_metrics import JobMetrics
 from jobyard_worker.link import Link
+from jobyard_worker.outcome_log import OutcomeLog
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settler import Settler
 from jobyard_worker.turns import Turns
@@ -192,7 +193,7 @@ def test_a_claim_that_was_recalled_is_closed_under_its_name() -> None:
 
 def test_outcomes_wait_while_the_store_is_away() -> None:
     store = ScriptedStore(away, settle_all)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     settler.add([ended("a"), ended("b")])
 
     with pytest.raises(StoreUnavailableError):
@@ -207,7 +208,7 @@ def test_outcomes_wait_while_the_store_is_away() -> None:
 
 def test_a_refused_outcome_does_not_hold_the_others() -> None:
     store = ScriptedStore(refuse, settle_all, refuse, settle_all)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     settler.add([ended("a"), ended("bad"), ended("c")])
 
     flush_all(settler)
@@ -221,7 +222,7 @@ def test_a_refused_outcome_is_stored_once_the_store_takes_it(
 ) -> None:
     monkeypatch.setattr("jobyard_worker.settler._REFUSED_SECONDS", 0.0)
     store = ScriptedStore(refuse, refuse, settle_all)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     settler.add([ended("a")])
 
     def has_been_sent(times: int) -> bool:
@@ -238,7 +239,7 @@ def test_a_refused_outcome_is_stored_once_the_store_takes_it(
 def test_what_became_of_a_batch_is_counted_when_the_store_has_answered() -> None:
     store = ScriptedStore(away, lambda _: [Settled.DONE, Settled.STALE])
     metrics = JobMetrics(())
-    settler = Settler(link_of(store), Wake(), metrics)
+    settler = Settler(link_of(store), Wake(), metrics, OutcomeLog())
     settler.add([ended("a"), ended("b")])
     sources = {source.metric: source for source in metrics.sources}
     completed, refused = sources[JOBS_COMPLETED], sources[SETTLEMENTS_REFUSED]
@@ -255,7 +256,7 @@ def test_what_became_of_a_batch_is_counted_when_the_store_has_answered() -> None
 
 def test_batches_are_bounded_in_number_and_in_bytes() -> None:
     store = ScriptedStore(*[settle_all] * 6)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     settler.add([ended(str(number)) for number in range(150)])
     settler.add([ended(f"large-{number}", b"1" * 3_000_000) for number in range(2)])
 
@@ -273,7 +274,7 @@ def test_a_small_batch_waits_for_the_one_under_way() -> None:
         return settle_all(sent)
 
     store = ScriptedStore(answer_late, settle_all)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     settler.add([ended("a")])
     settler.flush("w")
     settler.add([ended("b")])
@@ -300,7 +301,7 @@ def test_a_batch_that_is_worth_it_goes_beside_the_one_under_way() -> None:
         return settle_all(sent)
 
     store = ScriptedStore(fail_late, answer_at_once, settle_all)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     settler.add([ended("late")])
     settler.flush("w")
     wait_for(lambda: store.sent)
@@ -322,7 +323,7 @@ def test_a_batch_that_is_worth_it_goes_beside_the_one_under_way() -> None:
 
 def test_what_jobs_enqueued_counts_towards_the_size_of_a_batch() -> None:
     store = ScriptedStore(*[settle_all] * 3)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     children = tuple(build_submission() for _ in range(60))
     for token in "abc":
         delivery, settlement = ended(token)
@@ -336,7 +337,7 @@ def test_what_jobs_enqueued_counts_towards_the_size_of_a_batch() -> None:
 def test_a_lost_lease_forgets_what_is_under_way() -> None:
     is_answered = threading.Event()
     store = ScriptedStore(lambda _: is_answered.wait(10) and away(_), settle_all)
-    settler = Settler(link_of(store), Wake(), JobMetrics(()))
+    settler = Settler(link_of(store), Wake(), JobMetrics(()), OutcomeLog())
     settler.add([ended("stale")])
     settler.flush("w1")
 

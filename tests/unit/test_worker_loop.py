@@ -13,6 +13,7 @@ from jobyard_worker.executors.thread import ThreadExecutor
 from jobyard_worker.job_metrics import JobMetrics
 from jobyard_worker.link import Link
 from jobyard_worker.loop import Loop, Parts
+from jobyard_worker.outcome_log import OutcomeLog
 from jobyard_worker.progress import Progress
 from jobyard_worker.releaser import Releaser
 from jobyard_worker.settings import WorkerSettings
@@ -129,7 +130,7 @@ def build_loop(store: ToldStore, slots: Slots, concurrency: int) -> Loop:
         link=link,
         claimer=Claimer(link, Turns(["q"]), EagerEars()),
         executor=executor,
-        settler=Settler(link, wake, JobMetrics(())),
+        settler=Settler(link, wake, JobMetrics(()), OutcomeLog()),
         releaser=Releaser(link),
         progress=Progress(link, wake),
         keeping=cast("Keeping", StillKeeping()),

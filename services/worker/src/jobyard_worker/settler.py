@@ -15,7 +15,6 @@ from jobyard.store import calls
 from jobyard.store.apart import LARGE_BYTES
 from jobyard.store.records.delivery import REFUSED, RQEnded, Settled, Succeeded
 from jobyard_worker.job_fields import fields_of
-from jobyard_worker.outcome_log import OutcomeLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,14 +24,13 @@ if TYPE_CHECKING:
     from jobyard_worker.delivery import Delivery
     from jobyard_worker.job_metrics import JobMetrics
     from jobyard_worker.link import Link
+    from jobyard_worker.outcome_log import OutcomeLog
     from jobyard_worker.traces import Traces
     from jobyard_worker.wake import Wake
 
     Ended = tuple[Delivery, Settlement]
 
 _log = get_logger(__name__)
-
-_NAMELESS = OutcomeLog()
 
 _MOST_BYTES = 4 * 1024 * 1024
 """Results and enqueued payloads in one call; more would hold the server, and the connection."""
@@ -65,9 +63,9 @@ class Settler:
         link: Link,
         wake: Wake,
         metrics: JobMetrics,
-        large_bytes: int = LARGE_BYTES,
-        log: OutcomeLog = _NAMELESS,
+        log: OutcomeLog,
         *,
+        large_bytes: int = LARGE_BYTES,
         traces: Traces | None = None,
     ) -> None:
         """``wake`` is told when a batch is back; ``metrics``, ``log``, ``traces``, what came of it.
