@@ -219,10 +219,18 @@ def have_started(ledger: Ledger, ids: list[str]) -> bool:
 
 
 def freeze_until_reaped(worker: Service, store: Store, ledger: Ledger) -> set[Delivery]:
-    """Stops a worker and its keeper until its jobs were given to others; then it goes on."""
+    """Stops a worker and its keeper until its jobs were given to others; then it goes on.
+
+    A claim that stands at the store may still bring it a job while it is stopped.
+    """
     pids = [worker.pid, *worker.children()]
     held = stop_in_work(worker, pids, store, ledger)
-    wait_for(lambda: not is_known(worker, store), 30, interval_seconds=0.05)
+
+    def is_reaped() -> bool:
+        held.update(held_by(worker, store))
+        return not is_known(worker, store)
+
+    wait_for(is_reaped, 30, interval_seconds=0.05)
     send(pids, signal.SIGCONT)
     wait_for(lambda: is_known(worker, store), 30, interval_seconds=0.05)
     return held

@@ -32,6 +32,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     yield loop
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
+    for asked in asyncio.all_tasks(loop):
+        loop.run_until_complete(asked)
     loop.close()
 
 
