@@ -35,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the server to run on; needed (the default) is both for the tests of the store and "
         "those marked both_engines, and Valkey (or what is installed) for the others",
     )
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="faults at full length: more jobs, more kills, longer holds (minutes more)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,6 +91,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines:
         terminalreporter.section("measured")
         terminalreporter.write("".join(f"{line}\n" for line in sorted(lines)))
+
+
+@pytest.fixture
+def is_thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether a fault is to be injected at full length."""
+    return bool(request.config.getoption("--thorough"))
 
 
 @pytest.fixture(scope="session")
