@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from jobyard.store import Store, calls
 from support.load import Load
 from support.processes import Services
 from support.rest import Rest
-from support.waiting import wait_for
+from support.waiting import wait_for, wait_while
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,13 +55,14 @@ def test_nothing_acknowledged_is_lost_while_the_store_is_away(
     scheduler = durable_services.start("jobyard-scheduler", JOBYARD_NOTIFICATIONS="false", **lease)
     workers = [durable_services.start("jobyard-worker", JOBYARD_QUEUES="q", **lease) for _ in "ab"]
     with Rest(durable_services) as rest, Load(rest, JOB_SECONDS) as load:
+        everybody = [scheduler, *workers, rest.service]
         rest.wait_for_task("sleeper")
         wait_for(lambda: len(load.acknowledged) >= 100 and ledger.ended(), 30)
 
         wait_for(lambda: len(ledger.started() - ledger.ended()) == SLOTS, 30, interval_seconds=0)
         durable_server.kill()
         refused = wait_for(lambda: load.refusals[-5:], 10)
-        time_away(away_seconds)
+        wait_while(lambda: all(it.is_running for it in everybody), away_seconds)
         durable_server.start()
         back = time.monotonic()
 
@@ -75,7 +75,7 @@ def test_nothing_acknowledged_is_lost_while_the_store_is_away(
 
     assert {reply.status_code for reply in load.refusals} == {503}
     assert all("retry-after" in reply.headers for reply in refused)
-    assert all(service.is_running for service in [scheduler, *workers, rest.service])
+    assert all(service.is_running for service in everybody)
     missing = set(load.acknowledged) - ledger.ended()
     assert not missing
     queues = store.run(calls.queues())
@@ -90,11 +90,6 @@ def test_nothing_acknowledged_is_lost_while_the_store_is_away(
     figure("answers 503 with Retry-After meanwhile", len(load.refusals))
     figure("jobs run twice", len(ledger.repeated()))
     figure("seconds from the store's return to 100 more acknowledged jobs", recovered)
-
-
-def time_away(seconds: float) -> None:
-    """The outage itself: there is nothing to wait for but its length."""
-    threading.Event().wait(seconds)
 
 
 def open_store(server: StoreServer) -> Store:

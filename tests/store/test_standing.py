@@ -148,10 +148,9 @@ def test_a_connection_that_the_store_closes_wakes_nobody_who_does_not_listen(yar
     yard.submit("j1")
     heard(claim, wake)
 
-    for client in yard.client.client_list(_type="normal"):
-        if client["id"] != str(yard.client.client_id()):
-            yard.client.client_kill_filter(_id=client["id"])
-    wake.wait(0.1)
+    assert yard.client.client_kill_filter(_type="normal", skipme=True)
+    wait_for(lambda: len(yard.client.client_list(_type="normal")) == 1)
+    wake.wait(0)
 
     assert not wake.has_heard
 
@@ -160,7 +159,7 @@ def heard(claim: StandingClaim, wake: Wake) -> Claim:
     """What it brings, however long it takes."""
 
     def brought() -> Claim | None:
-        wake.wait(0.1)
+        wake.wait(0)
         return claim.take()
 
     return wait_for(brought)

@@ -31,3 +31,17 @@ def wait_for(
             said = message if isinstance(message, str) else message()
             raise AssertionError(f"after {seconds} s: {said} (last value: {value!r})")
         time.sleep(interval_seconds)
+
+
+def wait_while(
+    condition: Callable[[], object], seconds: float, message: str = "the condition did not hold on"
+) -> None:
+    """A fault that lasts so long, during which ``condition`` holds whenever it is looked at.
+
+    Raises:
+        AssertionError: It was falsy once.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert condition(), message
+        time.sleep(0.05)
