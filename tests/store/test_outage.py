@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -207,6 +208,29 @@ def test_a_user_without_the_right_is_unavailable(durable_server: StoreServer) ->
 
         url = durable_server.url.replace("//", "//weak:pw@")
         both_say(settings_for(url), a_submission(), StoreUnavailableError)
+
+
+def test_a_server_in_protected_mode_is_unavailable(durable_server: StoreServer) -> None:
+    """What a server without passwords says to all but its own machine's loopback addresses."""
+    durable_server.options["bind"] = "0.0.0.0"
+    durable_server.restart()
+    url = durable_server.url.replace("127.0.0.1", own_address())
+
+    message = both_say(settings_for(url), a_submission(), StoreUnavailableError)
+
+    assert message.startswith("The store refuses: DENIED")
+    assert "protected mode" in message
+    assert len(message) < 300
+
+
+def own_address() -> str:
+    """An address of this machine that is no loopback one; to ask for the way sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but its loopback ones")
+        return str(probe.getsockname()[0])
 
 
 def test_a_user_of_the_prefix_alone_may_do_everything(yard: Yard, server: StoreServer) -> None:

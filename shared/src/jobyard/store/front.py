@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import textwrap
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from jobyard.store.calls import Call
 
 T = TypeVar("T")
+
+_SHOWN_CHARACTERS = 250
 
 MAX_CALLS = 64
 """Asynchronous calls under way at once, each on a connection of its own; more would only wait in
@@ -141,7 +144,7 @@ class AsyncStore:
 
 _WAIT_CODES = frozenset({
     "READONLY", "OOM", "LOADING", "MISCONF", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "WRONGPASS",
-    "NOPERM", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED",
+    "NOPERM", "DENIED", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED",
 })  # fmt: skip
 """Answers of a server that is there but cannot serve: wait, do not exit (windows W12, W13)."""
 
@@ -158,5 +161,11 @@ def translate(error: exceptions.RedisError) -> Exception:
     if any(code in message for code in ("YARDTYPE", "WRONGTYPE")):
         return StoreDataError(message)
     if code_of(error) in _WAIT_CODES:
-        return StoreUnavailableError(f"The store refuses: {code_of(error)} {message}")
+        return StoreUnavailableError(f"The store refuses: {_shortened(code_of(error), message)}")
     return error
+
+
+def _shortened(code: str, message: str) -> str:
+    """One line that begins with the code; protected mode answers with a page."""
+    words = message if message.startswith(code) else f"{code} {message}"
+    return textwrap.shorten(words, _SHOWN_CHARACTERS, placeholder=" …")
