@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 
 from jobyard.errors import ConfigurationError
 from jobyard.observability.logging import configure_logging
@@ -18,19 +19,28 @@ _WRONG_SETTINGS = 2
 
 
 def main() -> None:
-    """Works until SIGTERM, SIGINT or SIGQUIT; exit code 2 and one line when a setting is wrong."""
-    _read_arguments()
-    signals = StopSignals()
+    """Works until SIGTERM, SIGINT or SIGQUIT; with ``--publish`` it only says what it has.
+
+    Exit code 2 and one line when a setting is wrong.
+    """
+    arguments = _read_arguments()
+    run = _publish if arguments.publish else partial(_work, StopSignals())
     try:
         settings = WorkerSettings.load()
         configure_logging("worker", settings)
-        _work(settings, signals)
+        run(settings)
     except ConfigurationError as error:
         sys.stderr.write(f"jobyard-worker: {error}\n")
         sys.exit(_WRONG_SETTINGS)
 
 
-def _work(settings: WorkerSettings, signals: StopSignals) -> None:
+def _publish(settings: WorkerSettings) -> None:
+    from jobyard_worker.publisher import publish  # noqa: PLC0415 - what a worker imports later
+
+    publish(settings)
+
+
+def _work(signals: StopSignals, settings: WorkerSettings) -> None:
     wake = Wake()
     keeping = Keeping(settings, wake)  # first: it starts while this process still imports
     os.environ["RQ_KEY_PREFIX"] = settings.key_prefix  # RQ reads it when it is imported
@@ -41,7 +51,7 @@ def _work(settings: WorkerSettings, signals: StopSignals) -> None:
     worker.serve(settings, keeping, wake, signals)
 
 
-def _read_arguments() -> None:
+def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="jobyard-worker",
         description="Runs Jobyard's jobs.",
@@ -49,11 +59,18 @@ def _read_arguments() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="show the version and leave")
-    if parser.parse_args().version:
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="tell the API of its tasks and queues, and leave: for pools without workers",
+    )
+    arguments = parser.parse_args()
+    if arguments.version:
         from importlib import metadata  # noqa: PLC0415 - 50 ms that a start can do without
 
         sys.stdout.write(f"jobyard-worker {metadata.version('jobyard-worker')}\n")
         sys.exit()
+    return arguments
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from rq import worker_registration
 from rq.utils import now
 from rq.worker import BaseWorker, DequeueStrategy, WorkerStatus
 
-from jobyard.catalogue import record_of
 from jobyard.connection import connect
 from jobyard.errors import ConfigurationError
 from jobyard.observability.endpoint import metrics_served
@@ -40,6 +39,7 @@ from jobyard_worker.job_metrics import JobMetrics, sources_of
 from jobyard_worker.keeping import Keeping
 from jobyard_worker.loop import Loop
 from jobyard_worker.pod import Pod
+from jobyard_worker.publisher import introduce
 from jobyard_worker.rqjobs import options
 from jobyard_worker.rqjobs.address import address_of
 from jobyard_worker.rqjobs.handlers import Handlers
@@ -218,17 +218,7 @@ class Worker(BaseWorker):
         """Begins a lease; each has a name of its own, so that nothing late meets the next one."""
         if self._is_registered_once:
             self.name = new_worker_name()
-        records = [record_of(task, settings) for task in registry.tasks()]
-        store.run(
-            calls.join(
-                self.name,
-                pool=settings.pool,
-                slots=settings.concurrency,
-                lease_seconds=settings.lease_seconds,
-                queues=settings.queues,
-            )
-        )
-        store.run(calls.publish_tasks(records, worker=self.name))
+        introduce(self.name, settings, registry, store, slots=settings.concurrency)
         self._register(store)
         _report_stock_workers(store)
         self._is_registered_once = True
@@ -239,7 +229,7 @@ class Worker(BaseWorker):
             queues=",".join(settings.queues),
             pool=settings.pool,
             slots=settings.concurrency,
-            tasks=len(records),
+            tasks=len(registry.by_name),
         )
         return self.name
 
