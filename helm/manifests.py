@@ -50,7 +50,7 @@ def files(helm: str) -> dict[str, str]:
 def objects(helm: str, values: dict[str, Any]) -> list[Object]:
     """What the chart renders for a cluster with KEDA, without what only Helm needs."""
     command = [
-        helm, "template", NAME, str(ROOT / "helm" / "jobyard"), "--namespace", NAME, "--no-hooks",
+        helm, "template", NAME, str(ROOT / "helm" / "jobyard"), "--namespace", NAME, "--skip-tests",
         "--api-versions", "keda.sh/v1alpha1/ScaledObject", "--values", "-",
     ]  # fmt: skip
     done = subprocess.run(
@@ -60,8 +60,14 @@ def objects(helm: str, values: dict[str, Any]) -> list[Object]:
 
 
 def _plain(each: Object) -> Object:
+    metadata = each["metadata"]
     for label in _HELM_LABELS:
-        del each["metadata"]["labels"][label]
+        del metadata["labels"][label]
+    notes = metadata.get("annotations", {})
+    for hook in [name for name in notes if name.startswith("helm.sh/hook")]:
+        del notes[hook]
+    if not notes:
+        metadata.pop("annotations", None)
     return each
 
 

@@ -32,7 +32,7 @@ def part(component: str) -> Peer:
 
 
 API, SCHEDULER, WORKER, STORE = map(part, ("api", "scheduler", "worker", "store"))
-TEST, SECRET = part("test"), part("secret")
+TEST, SECRET, PUBLISHER = part("test"), part("secret"), part("publish")
 
 
 def passes(values: dict[str, Any], source: Peer, target: Peer, *port: Any) -> bool:
@@ -52,6 +52,8 @@ REAL = [
     (API, DNS, 53, "UDP"),
     (WORKER, DNS, 53, "UDP"),
     (SCHEDULER, DNS, 53, "UDP"),
+    (PUBLISHER, STORE, 6379),
+    (PUBLISHER, DNS, 53, "UDP"),
     (SECRET, WORLD, 6443),
     (WORKER, WORLD, 443),
 ]
@@ -73,6 +75,7 @@ OTHERS = [
     (STRANGER, WORKER, 8000),
     (WORLD, WORKER, 9401),
     (STRANGER, SECRET, 8000),
+    (STRANGER, PUBLISHER, 8000),
     (API, WORKER, 8000),
 ]
 

@@ -159,7 +159,8 @@ def test_service_accounts_are_there_and_bring_no_token(case: str) -> None:
     for name, pod in release.pods():
         account = pod["spec"]["serviceAccountName"]
         assert accounts[account]["automountServiceAccountToken"] is False
-        needs_token = account.endswith(("-worker-scaled", "-secret"))
+        publishes = "-publish-" in name
+        needs_token = account.endswith(("-worker-scaled", "-secret")) and not publishes
         assert pod["spec"]["automountServiceAccountToken"] is needs_token, name
 
 

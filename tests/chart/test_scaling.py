@@ -105,7 +105,7 @@ def test_one_job_wakes_a_pool_that_sleeps() -> None:
         assert evaluate(formula_of(spec), lengths) > 0
 
 
-def test_a_new_pool_is_left_time_to_say_which_tasks_it_has() -> None:
+def test_a_new_pool_is_left_time_for_its_first_jobs() -> None:
     assert scaled()["initialCooldownPeriod"] >= 120
 
 
