@@ -12,7 +12,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests loadtest loadtest-image
+.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,7 +47,7 @@ lint: $(SYNCED) ## Check style and formatting
 	$(BIN)/ruff format --check .
 
 types: $(SYNCED) ## Check types
-	$(BIN)/mypy $(SOURCES) tests loadtest/loadlab loadtest/model loadtest/locustfile.py helm/monitoring \
+	$(BIN)/mypy $(SOURCES) tests loadtest/loadlab loadtest/model loadtest/locustfile.py helm/monitoring docs/reference \
 		$(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py)
 
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
@@ -62,6 +62,12 @@ openapi: ## Check the OpenAPI document against .spectral.yaml; needs npm (Node.j
 	elif [ "$$CI" = true ]; then echo "npx is not installed (apt-get install npm)" >&2; exit 1; \
 	else echo "npx is not installed: docs/openapi.json is only checked by the tests" >&2; fi
 
+reference: $(SYNCED) ## Write the pages of docs/ that are generated from the code
+	PYTHONPATH=docs:helm $(BIN)/python -m reference
+
+docs: $(SYNCED) ## Build the site of docs/ into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --isolated --locked --only-group docs mkdocs build --strict --quiet
+
 images: ## Build the images of the services; needs Docker (IMAGE_ARGS='--build-arg BASE_IMAGE=…')
 	@set -e; for each in api worker scheduler; do \
 		$(DOCKER) build --file services/$$each/Dockerfile --tag jobyard-$$each:$(VERSION) \
@@ -72,7 +78,7 @@ loadtest-image: ## Build the image of the load lab, for a Job in a cluster; need
 	$(DOCKER) build --file loadtest/Dockerfile --tag jobyard-loadtest:$(VERSION) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(IMAGE_ARGS) .
 
-ci: lint types imports openapi test ## Run everything that must be green
+ci: lint types imports openapi docs test ## Run everything that must be green
 
 fix: $(SYNCED) ## Mend style and formatting where a tool can
 	$(BIN)/ruff check --fix .
@@ -92,7 +98,7 @@ manifests: $(SYNCED) ## Render the chart into k8s/
 	$(BIN)/python helm/manifests.py "$$(PYTHONPATH=tests $(BIN)/python -c 'from support.kube_tools import helm; print(helm())')"
 
 clean: ## Remove .venv, caches and the local store's data
-	rm -rf .venv bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov
+	rm -rf .venv bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp makes a second call quick; uv itself comes from PyPI in the version that uv.lock names.

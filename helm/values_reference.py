@@ -85,11 +85,16 @@ def with_table(readme: str, text: str) -> str:
     """The README with the table of all values behind its marker."""
     head, marker, _ = readme.partition(MARKER)
     assert marker, f"README.md has no line {MARKER!r}"
+    return f"{head}{MARKER}\n\n{table_of(text)}"
+
+
+def table_of(text: str) -> str:
+    """All settings of values.yaml with their defaults, as a table."""
     rows = [
         f"| `{leaf.path}` | {_shown(leaf.default)} | {leaf.description} |"
         for leaf in leaves_of(text)
     ]
-    return "\n".join([head + MARKER, "", "| key | default | |", "|---|---|---|", *rows, ""])
+    return "\n".join(["| key | default | |", "|---|---|---|", *rows, ""])
 
 
 def leaves_of(text: str) -> Iterator[Value]:

@@ -15,29 +15,97 @@ from jobyard.settings import Names, Settings, env, queue_list
 class UpSettings(Settings):
     """Settings of ``jobyard up``; the processes that it starts read the others themselves."""
 
-    api_host: str = Field("127.0.0.1", validation_alias=env("JOBYARD_API_HOST"))
-    api_port: int = Field(8000, ge=0, le=65535, validation_alias=env("JOBYARD_API_PORT"))
-    workers: int = Field(2, ge=0, le=256, validation_alias=env("JOBYARD_WORKERS"))
-    grace_seconds: float = Field(30.0, gt=0, validation_alias=env("JOBYARD_GRACE_SECONDS"))
-    pool: str = Field("default", validation_alias=env("JOBYARD_POOL"))
-    queues: Names = Field((), validation_alias=env("JOBYARD_QUEUES"))
-    concurrency: int = Field(8, ge=1, validation_alias=env("JOBYARD_CONCURRENCY"))
-    autoscale: bool = Field(False, validation_alias=env("JOBYARD_AUTOSCALE"))
-    autoscale_min: int = Field(0, ge=0, le=256, validation_alias=env("JOBYARD_AUTOSCALE_MIN"))
-    autoscale_max: int = Field(4, ge=1, le=256, validation_alias=env("JOBYARD_AUTOSCALE_MAX"))
+    api_host: str = Field(
+        "127.0.0.1",
+        validation_alias=env("JOBYARD_API_HOST"),
+        description="address of the API",
+    )
+    api_port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        validation_alias=env("JOBYARD_API_PORT"),
+        description="port of the API; 0 takes a free one",
+    )
+    workers: int = Field(
+        2,
+        ge=0,
+        le=256,
+        validation_alias=env("JOBYARD_WORKERS"),
+        description="worker processes",
+    )
+    grace_seconds: float = Field(
+        30.0,
+        gt=0,
+        validation_alias=env("JOBYARD_GRACE_SECONDS"),
+        description="from Ctrl-C to the end of a worker",
+    )
+    pool: str = Field(
+        "default",
+        validation_alias=env("JOBYARD_POOL"),
+        description="name of the group of workers that are scaled together",
+    )
+    queues: Names = Field(
+        (),
+        validation_alias=env("JOBYARD_QUEUES"),
+        description="comma list of queues of the workers; without it those of all tasks",
+    )
+    concurrency: int = Field(
+        8,
+        ge=1,
+        validation_alias=env("JOBYARD_CONCURRENCY"),
+        description="jobs at once in one worker",
+    )
+    autoscale: bool = Field(
+        False,
+        validation_alias=env("JOBYARD_AUTOSCALE"),
+        description="true lets the number of workers follow the work",
+    )
+    autoscale_min: int = Field(
+        0,
+        ge=0,
+        le=256,
+        validation_alias=env("JOBYARD_AUTOSCALE_MIN"),
+        description="fewest workers then",
+    )
+    autoscale_max: int = Field(
+        4,
+        ge=1,
+        le=256,
+        validation_alias=env("JOBYARD_AUTOSCALE_MAX"),
+        description="most workers then",
+    )
     latency_target_seconds: float = Field(
-        30.0, gt=0, validation_alias=env("JOBYARD_AUTOSCALE_LATENCY_TARGET_SECONDS")
+        30.0,
+        gt=0,
+        validation_alias=env("JOBYARD_AUTOSCALE_LATENCY_TARGET_SECONDS"),
+        description="how long a job may wait for its start",
     )
     mean_job_seconds: float = Field(
-        1.0, gt=0, validation_alias=env("JOBYARD_AUTOSCALE_MEAN_JOB_SECONDS")
+        1.0,
+        gt=0,
+        validation_alias=env("JOBYARD_AUTOSCALE_MEAN_JOB_SECONDS"),
+        description="how long a job runs on average",
     )
     cooldown_seconds: float = Field(
-        120.0, ge=0, validation_alias=env("JOBYARD_AUTOSCALE_COOLDOWN_SECONDS")
+        120.0,
+        ge=0,
+        validation_alias=env("JOBYARD_AUTOSCALE_COOLDOWN_SECONDS"),
+        description="without work before the last worker goes",
     )
     window_seconds: float = Field(
-        120.0, ge=0, le=3600, validation_alias=env("JOBYARD_AUTOSCALE_WINDOW_SECONDS")
+        120.0,
+        ge=0,
+        le=3600,
+        validation_alias=env("JOBYARD_AUTOSCALE_WINDOW_SECONDS"),
+        description="after the last need before workers go",
     )
-    speed: float = Field(1.0, gt=0, validation_alias=env("JOBYARD_AUTOSCALE_SPEED"))
+    speed: float = Field(
+        1.0,
+        gt=0,
+        validation_alias=env("JOBYARD_AUTOSCALE_SPEED"),
+        description="10 makes all pauses, windows and the cooldown ten times shorter",
+    )
 
     @field_validator("queues", mode="before")
     @classmethod
@@ -97,6 +165,12 @@ class ClientSettings(Settings):
     """Settings of the commands that talk to the API."""
 
     api_url: HttpUrl = Field(
-        HttpUrl("http://127.0.0.1:8000"), validation_alias=env("JOBYARD_API_URL")
+        HttpUrl("http://127.0.0.1:8000"),
+        validation_alias=env("JOBYARD_API_URL"),
+        description="where the API is",
     )
-    api_key: SecretStr | None = Field(None, validation_alias=env("JOBYARD_API_KEY"))
+    api_key: SecretStr | None = Field(
+        None,
+        validation_alias=env("JOBYARD_API_KEY"),
+        description="the key that is sent with each request",
+    )

@@ -46,7 +46,7 @@ __all__ = ["create_app", "main"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command. Exits with 2 and one line when settings or the address do not work."""
     try:
-        settings = _settings(_parser().parse_args(arguments))
+        settings = _settings(parser().parse_args(arguments))
         connect_async(settings)  # reads the URL and opens nothing
         refuse_to_stand_open(settings)
         tracer = start_tracing("api")
@@ -128,17 +128,18 @@ def _with_news_as_debug(record: logging.LogRecord) -> bool:
     return True
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command takes; its help lists the settings as well."""
+    found = argparse.ArgumentParser(
         prog="jobyard-api",
         description="Jobyard's REST API.",
         epilog=help_of(ApiSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", help="address to listen on (JOBYARD_API_HOST, 127.0.0.1)")
-    parser.add_argument("--port", help="port to listen on (JOBYARD_API_PORT, 8000; 0 = any)")
-    parser.add_argument("--version", action="version", version=f"jobyard-api {__version__}")
-    return parser
+    found.add_argument("--host", help="address to listen on (JOBYARD_API_HOST, 127.0.0.1)")
+    found.add_argument("--port", help="port to listen on (JOBYARD_API_PORT, 8000; 0 = any)")
+    found.add_argument("--version", action="version", version=f"jobyard-api {__version__}")
+    return found
 
 
 def _settings(options: argparse.Namespace) -> ApiSettings:

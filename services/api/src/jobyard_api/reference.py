@@ -15,6 +15,17 @@ from jobyard_api.settings import ApiSettings
 
 GENERATED = "<!-- Generated from jobyard_api/problem_types.py. Change it there. -->"
 
+_INDEX = """\
+# Errors
+
+Every error of the API is a problem ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)). Its `code`
+is one of these, its `type` leads to the page of it, which a running API shows at
+`/docs/errors/<code>` too.
+
+| status | code | |
+|---|---|---|
+"""
+
 
 def generated_files() -> dict[str, str]:
     """Name and text of each generated file below ``docs``."""
@@ -24,7 +35,15 @@ def generated_files() -> dict[str, str]:
         f"errors/{kind.code}.md": f"{GENERATED}\n\n{page_of(kind)}"
         for kind in PROBLEM_TYPES.values()
     }
-    return {"openapi.json": f"{reference}\n", **pages}
+    return {"openapi.json": f"{reference}\n", "errors/README.md": _index(), **pages}
+
+
+def _index() -> str:
+    rows = (
+        f"| {kind.status} | [`{kind.code}`]({kind.code}.md) | {kind.title} |"
+        for kind in PROBLEM_TYPES.values()
+    )
+    return f"{GENERATED}\n\n{_INDEX}" + "\n".join((*rows, ""))
 
 
 def write(folder: Path) -> None:

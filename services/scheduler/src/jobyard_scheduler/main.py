@@ -58,7 +58,7 @@ POLL_SECONDS = 0.1
 
 def main() -> None:
     """Runs the scheduler until SIGTERM or SIGINT."""
-    _read_arguments()
+    parser().parse_args()
     stopping, meters = _StopFlag(), Meters()
     try:
         settings = SchedulerSettings.load()
@@ -162,17 +162,18 @@ def _run(scheduler: Scheduler, stopping: _StopFlag) -> None:
     scheduler.stop(STOP_SECONDS)
 
 
-def _read_arguments() -> None:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command takes; its help lists the settings."""
+    found = argparse.ArgumentParser(
         prog="jobyard-scheduler",
         description="Promotes, reaps, ticks and prunes. Several may run at once.",
         epilog=help_of(SchedulerSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    found.add_argument(
         "--version", action="version", version=f"jobyard-scheduler {version('jobyard-scheduler')}"
     )
-    parser.parse_args()
+    return found
 
 
 if __name__ == "__main__":

@@ -51,20 +51,25 @@ def _work(signals: StopSignals, settings: WorkerSettings) -> None:
     worker.serve(settings, keeping, wake, signals)
 
 
-def _read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command takes; its help lists the settings."""
+    found = argparse.ArgumentParser(
         prog="jobyard-worker",
         description="Runs Jobyard's jobs.",
         epilog=help_of(WorkerSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="store_true", help="show the version and leave")
-    parser.add_argument(
+    found.add_argument("--version", action="store_true", help="show the version and leave")
+    found.add_argument(
         "--publish",
         action="store_true",
         help="tell the API of its tasks and queues, and leave: for pools without workers",
     )
-    arguments = parser.parse_args()
+    return found
+
+
+def _read_arguments() -> argparse.Namespace:
+    arguments = parser().parse_args()
     if arguments.version:
         from importlib import metadata  # noqa: PLC0415 - 50 ms that a start can do without
 
