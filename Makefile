@@ -1,8 +1,9 @@
 # Everything a developer types. Needs Python 3.11+ and make; the rest goes into .venv.
 PYTHON ?= python3
-BIN := .venv/bin
-SYNCED := .venv/.synced
-UV := UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+VENV ?= .venv
+BIN := $(VENV)/bin
+SYNCED := $(VENV)/.synced
+UV := UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
 SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
@@ -12,10 +13,10 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image
+.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image version
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "  ARGS=… is passed on, as in: make up ARGS='--workers 4'   make test ARGS='-k retry'"
 
 install: $(SYNCED) ## Set up .venv with the locked dependencies
@@ -48,7 +49,7 @@ lint: $(SYNCED) ## Check style and formatting
 
 types: $(SYNCED) ## Check types
 	$(BIN)/mypy $(SOURCES) tests loadtest/loadlab loadtest/model loadtest/locustfile.py helm/monitoring docs/reference \
-		$(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py)
+		$(wildcard bench/*.py helm/*.py helm/jobyard/files/*.py release/*.py)
 
 imports: $(SYNCED) ## Check that imports follow the arrows of the design
 	$(BIN)/lint-imports
@@ -97,14 +98,20 @@ chart: $(SYNCED) ## Write the chart's schema and table of values from its values
 manifests: $(SYNCED) ## Render the chart into k8s/
 	$(BIN)/python helm/manifests.py "$$(PYTHONPATH=tests $(BIN)/python -c 'from support.kube_tools import helm; print(helm())')"
 
+version: $(SYNCED) ## Write the version into packages, chart and docs (VERSION=1.2.3 sets it)
+	$(BIN)/python release/version.py $(VERSION)
+	$(UV) lock --quiet
+	@$(MAKE) --no-print-directory install manifests
+	$(BIN)/python -m jobyard_api.reference docs
+
 clean: ## Remove .venv, caches and the local store's data
-	rm -rf .venv bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov site
+	rm -rf .venv .venvs bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp makes a second call quick; uv itself comes from PyPI in the version that uv.lock names.
 $(SYNCED): uv.lock pyproject.toml $(wildcard */pyproject.toml services/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(PYTHON) is missing or older than 3.11. Install Python 3.11+, or name one: make PYTHON=python3.12" >&2; exit 1; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@version="$$(awk '/^name = "uv"$$/ { getline; gsub(/"/, "", $$3); print $$3; exit }' uv.lock)"; \
 	$(BIN)/uv --version 2>/dev/null | grep -q "^uv $$version" || $(BIN)/pip install --quiet --disable-pip-version-check "uv==$$version"
 	$(UV) sync --locked --quiet

@@ -16,7 +16,7 @@ import pytest
 import trustme
 from typing_extensions import override
 
-from support.chart import CHART, ROOT, render
+from support.chart import CHART, render
 from support.kube_tools import helm
 
 if TYPE_CHECKING:
@@ -167,10 +167,3 @@ def test_notes_name_three_commands(tmp_path: Path) -> None:
     commands = [line.strip() for line in notes.splitlines() if line.startswith("  ")]
     assert [command.split()[0] for command in commands] == ["kubectl", "export", "curl"]
     assert "service/yard-jobyard-api 8000:80" in commands[0]
-
-
-def test_the_chart_has_the_version_of_the_code() -> None:
-    chart = (CHART / "Chart.yaml").read_text()
-    version = (ROOT / "pyproject.toml").read_text().partition('version = "')[2].partition('"')[0]
-
-    assert f"appVersion: {version}\n" in chart
