@@ -13,7 +13,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image version
+.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image version licences audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,12 @@ version: $(SYNCED) ## Write the version into packages, chart and docs (VERSION=1
 	$(UV) lock --quiet
 	@$(MAKE) --no-print-directory install manifests
 	$(BIN)/python -m jobyard_api.reference docs
+
+licences: $(SYNCED) ## List the licences of all dependencies; fails where one may not be shipped
+	$(BIN)/python release/licences.py
+
+audit: $(SYNCED) ## Ask OSV for known vulnerabilities in all that uv.lock names; needs the internet
+	$(UV) audit --locked --preview-features audit-command
 
 clean: ## Remove .venv, caches and the local store's data
 	rm -rf .venv .venvs bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov site
