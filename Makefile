@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 SYNCED := $(VENV)/.synced
 UV := UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
+MEMBERS := -e shared -e services/api -e services/worker -e services/scheduler -e 'cli[local]'
 SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
 DOCKER ?= docker
@@ -13,7 +14,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image version licences audit
+.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image version licences audit wheels lowest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -104,8 +105,17 @@ version: $(SYNCED) ## Write the version into packages, chart and docs (VERSION=1
 	@$(MAKE) --no-print-directory install manifests
 	$(BIN)/python -m jobyard_api.reference docs
 
+wheels: $(SYNCED) ## Build all packages into dist/, and try them in empty environments
+	$(BIN)/python release/wheels.py
+
 licences: $(SYNCED) ## List the licences of all dependencies; fails where one may not be shipped
 	$(BIN)/python release/licences.py
+
+lowest: $(SYNCED) ## Run tests with the oldest dependencies that our packages allow (ARGS=tests/unit)
+	@$(UV) venv --quiet --clear .venvs/lowest
+	@$(UV) pip install --quiet --python .venvs/lowest --resolution lowest-direct $(MEMBERS)
+	@$(UV) pip install --quiet --python .venvs/lowest --group dev
+	.venvs/lowest/bin/pytest $(ARGS)
 
 audit: $(SYNCED) ## Ask OSV for known vulnerabilities in all that uv.lock names; needs the internet
 	$(UV) audit --locked --preview-features audit-command
