@@ -8,6 +8,7 @@ SOURCES := shared/src services/api/src services/worker/src services/scheduler/sr
 MEMBERS := -e shared -e services/api -e services/worker -e services/scheduler -e 'cli[local]'
 SPECTRAL := @stoplight/spectral-cli@6.16.3
 ARGS ?=
+JOBS ?= 4
 DOCKER ?= docker
 IMAGE_ARGS ?=
 VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
@@ -29,8 +30,8 @@ up: $(SYNCED) ## Start the whole yard on this machine; Ctrl-C drains and stops i
 observe: $(SYNCED) ## Start the yard under a small load, with a Prometheus that watches it
 	@PYTHONPATH=helm exec $(BIN)/python -m monitoring.observe $(ARGS)
 
-test: $(SYNCED) ## Run all tests, two at a time (on Valkey; where it matters on redis-server too)
-	$(BIN)/pytest -n 2 $(ARGS)
+test: $(SYNCED) ## Run all tests, JOBS at a time (on Valkey; where it matters on redis-server too)
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
 loadtest: $(SYNCED) ## Drive a yard of its own for two minutes, account for every job, report
 	PYTHONPATH=loadtest $(BIN)/python -m loadlab run $(ARGS)
