@@ -69,7 +69,7 @@ reference: $(SYNCED) ## Write the pages of docs/ that are generated from the cod
 	PYTHONPATH=docs:helm $(BIN)/python -m reference
 
 docs: $(SYNCED) ## Build the site of docs/ into site/; a warning is an error
-	NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --isolated --locked --only-group docs mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --isolated --locked --only-group docs mkdocs build --strict
 
 images: ## Build the images of the services; needs Docker (IMAGE_ARGS='--build-arg BASE_IMAGE=…')
 	@set -e; for each in api worker scheduler; do \

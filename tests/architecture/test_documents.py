@@ -14,6 +14,7 @@ from chaos.faults import FAULTS
 from jobyard.keys import Keys
 from jobyard.observability.metrics import ALL, LABELS
 from jobyard.observability.reference import page_with_tables
+from support.guide import blocks_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -101,3 +102,15 @@ def test_every_proof_of_a_promise_exists(file: str) -> None:
 
 def test_every_scenario_that_is_named_as_a_proof_exists() -> None:
     assert set(SCENARIO.findall(GUARANTEES)) <= FAULTS.keys()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_target_of_make_that_is_named_exists(document: Path) -> None:
+    targets = re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    lines = "".join(block.text for block in blocks_of(document))
+    named = [
+        *re.findall(r"`make ([a-z][a-z0-9-]*)", document.read_text()),
+        *re.findall(r"^make ([a-z][a-z0-9-]*)", lines, re.MULTILINE),
+    ]
+
+    assert set(named) - set(targets) == set()

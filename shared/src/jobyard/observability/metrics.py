@@ -369,7 +369,7 @@ LABELS = {
     "method": "as HTTP names them; any other is `other`",
     "route": "the template, as in `/v1/jobs/{job_id}`; empty where none matched",
     "status": "of the response; 0 for a client that went away first",
-    "code": "of problems, as [the API's pages](errors/) have them",
+    "code": "of problems, as [the API's pages](errors/README.md) have them",
     "service": "`api`, `worker`, `scheduler`",
     "version": "of the service's package",
     "python": "as in 3.11.2",
