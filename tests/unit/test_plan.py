@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,9 +13,6 @@ from jobyard.errors import ConfigurationError
 from jobyard.scaling import pools_from
 from jobyard_cli.main import app
 from jobyard_cli.model.quantities import rate_of, seconds_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def plan(*arguments: str) -> str:
@@ -55,11 +53,16 @@ def test_a_target_that_nothing_meets_is_said_to_be_none() -> None:
     assert "The target is not met" in said
 
 
-def test_its_last_line_is_what_a_scheduler_reads() -> None:
-    line = plan("--arrival", "1/s", "--pattern", "steady").splitlines()[-1]
+def test_the_documents_show_what_it_says_and_its_last_line_is_what_a_scheduler_reads() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/scaling.md").read_text()
+    command, _, shown = page.partition("$ jobyard plan ")[2].partition("```")[0].partition("\n")
 
-    [pool] = pools_from(line.removeprefix("JOBYARD_POOLS='").removesuffix("'"))
-    assert pool.concurrency == 8
+    said = plan(*command.split())
+
+    assert said == shown
+    setting, _, value = said.splitlines()[-1].partition("=")
+    assert setting == "JOBYARD_POOLS"
+    assert pools_from(value.strip("'"))[0].concurrency == 8
 
 
 def test_jobs_that_compute_get_fewer_slots() -> None:
