@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from jobyard import ConfigurationError, Context, EmailAddress, InvalidPayloadError, Payload
 from jobyard.payload import PayloadShape, shape_of
@@ -32,12 +32,23 @@ class Loose(BaseModel):
     size: int = 1
 
 
+class Tree(BaseModel):
+    name: str
+    below: list["Tree"] = []
+
+
 class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
 class Rows(RootModel[list[int]]):
     pass
+
+
+def even(number: int) -> int:
+    if number % 2:
+        raise ValueError("give an even number")
+    return number
 
 
 def plain(
@@ -66,6 +77,9 @@ def loose(loose: Loose) -> None: ...
 
 
 def opened(payload: Open) -> None: ...
+
+
+def tree(tree: Tree) -> None: ...
 
 
 def odd_names(model_config: int, _x: date, self: str | None = None) -> None: ...
@@ -105,7 +119,7 @@ def test_the_schema_of_a_model_has_its_fields_and_not_the_context() -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [plain, empty, context_only, anything, some, signup, loose, opened, odd_names]
+    "function", [plain, empty, context_only, anything, some, signup, loose, tree, opened, odd_names]
 )
 def test_every_schema_is_valid_2020_12(function: Callable[..., Any]) -> None:
     schema = shape(function).schema
@@ -147,6 +161,11 @@ def test_the_context_is_not_part_of_the_payload() -> None:
 def test_open_parameters_take_any_key() -> None:
     assert shape(anything).bind({"x": [1], "y": None}) == {"x": [1], "y": None}
     assert shape(some).bind({"size": 1, "y": None}) == {"size": 1, "y": None}
+    assert shape(anything).schema["additionalProperties"] is True
+
+
+def test_the_typed_ones_beside_open_parameters_are_checked() -> None:
+    assert pointers_of(some, {"size": "large", "y": None}) == ["/size"]
 
 
 def test_open_parameters_do_not_take_the_name_of_the_context() -> None:
@@ -157,6 +176,21 @@ def test_open_parameters_do_not_take_the_name_of_the_context() -> None:
 def test_a_plain_pydantic_model_refuses_unknown_fields_too() -> None:
     assert pointers_of(loose, {"sise": 1}) == ["/sise"]
     assert shape(loose).schema["additionalProperties"] is False
+
+
+def test_a_plain_pydantic_model_takes_its_fields() -> None:
+    assert shape(loose).bind({"size": 2}) == {"loose": Loose(size=2)}
+    assert shape(loose).bind({}) == {"loose": Loose(size=1)}
+
+
+def test_a_model_that_contains_itself_takes_its_fields_and_no_others() -> None:
+    payload = {"name": "a", "below": [{"name": "b"}]}
+    other = {"name": "a", "age": 1}
+
+    assert shape(tree).bind(payload) == {"tree": Tree(name="a", below=[Tree(name="b")])}
+    assert jsonschema_rs.is_valid(shape(tree).schema, payload)
+    assert pointers_of(tree, other) == ["/age"]
+    assert not jsonschema_rs.is_valid(shape(tree).schema, other)
 
 
 def test_a_model_that_allows_more_takes_more() -> None:
@@ -183,6 +217,34 @@ def test_a_problem_points_to_its_place(
     function: Callable[..., Any], payload: dict[str, Any], expected: list[str]
 ) -> None:
     assert pointers_of(function, payload) == expected
+
+
+@pytest.mark.parametrize("function", [loose, empty, some])
+def test_a_key_that_nobody_knows_is_refused_in_the_name_of_the_task(
+    function: Callable[..., Any],
+) -> None:
+    with pytest.raises(InvalidPayloadError, match="'t'") as caught:
+        shape(function).bind({"size": 1, "ctx": 1} if function is some else {"no": 1})
+
+    assert [message for _, message in caught.value.problems] == ["Extra inputs are not permitted"]
+
+
+def test_an_index_that_the_payload_lacks_is_pointed_at() -> None:
+    def pair(x: tuple[int, int]) -> None: ...
+
+    assert pointers_of(pair, {"x": [1]}) == ["/x/1"]
+
+
+def test_a_list_is_no_place_for_the_name_of_a_union_s_member() -> None:
+    def either(x: list[int] | User) -> None: ...
+
+    assert set(pointers_of(either, {"x": ["no"]})) == {"/x", "/x/0"}
+
+
+def test_a_validator_of_a_task_author_speaks_for_itself() -> None:
+    def halve(number: Annotated[int, AfterValidator(even)]) -> None: ...
+
+    assert problems_of(halve, {"number": 3}) == [("/number", "give an even number")]
 
 
 def test_members_of_a_union_are_not_steps_of_a_pointer() -> None:
@@ -305,16 +367,16 @@ def unresolved(a: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa:
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (untyped, "annotate it"),
-        (positional, "typed list"),
-        (positional_only, "remove the '/'"),
+        (untyped, "Task 't': parameter 'a' has no type: annotate it, as in a: str"),
+        (positional, r"replace \*a by a typed list"),
+        (positional_only, "'a' is positional only: remove the '/'"),
         (two_models, "ONE pydantic model"),
         (model_and_more, "ONE pydantic model"),
         (default_model, "give defaults to the fields"),
         (root_model, "use fields"),
         (two_contexts, "keep one"),
         (typed_rest, "annotate it with Any"),
-        (object_default, "JSON cannot carry"),
+        (object_default, "the default of 'a' is <object .*JSON cannot carry"),
         (nan_default, "JSON cannot carry"),
         (surrogate_default, "JSON cannot carry"),
         (no_schema, "no JSON Schema"),

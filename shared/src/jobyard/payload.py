@@ -185,8 +185,7 @@ def _model_way(signature: _Signature) -> tuple[dict[str, Any], _Bind]:
     validate = model.__pydantic_validator__.validate_python
     if model.model_config.get("extra") is not None:
         return schema, lambda payload: {name: validate(payload)}
-    schema["additionalProperties"] = False
-    known = frozenset(schema.get("properties", ()))
+    known = frozenset(_close(schema))
 
     def bind(payload: dict[str, Any]) -> dict[str, Any]:
         if not payload.keys() <= known:
@@ -196,10 +195,23 @@ def _model_way(signature: _Signature) -> tuple[dict[str, Any], _Bind]:
     return schema, bind
 
 
+def _close(schema: dict[str, Any]) -> dict[str, Any]:
+    """Refuses all but the properties of the schema of a model; returns those.
+
+    A model that contains itself is a mere reference, and ``additionalProperties`` would not see
+    the properties behind it.
+    """
+    if "$ref" not in schema:
+        schema["additionalProperties"] = False
+    else:
+        schema["unevaluatedProperties"] = False
+        schema = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    properties: dict[str, Any] = schema["properties"]
+    return properties
+
+
 def _parameters_way(signature: _Signature) -> tuple[dict[str, Any], _Bind]:
     """Plain parameters: each is a key; ``**payload`` welcomes any other."""
-    if signature.open and not signature.types:
-        return {"type": "object", "additionalProperties": True}, dict
     for name, parameter in signature.parameters.items():
         _check_default(signature, name, parameter.default)
     adapter = _adapter(signature)
@@ -227,7 +239,7 @@ class _Keys:
         schema = handler.generate_schema(self.signature.types[name])
         default = self.signature.parameters[name].default
         if default is inspect.Parameter.empty:
-            return core_schema.typed_dict_field(schema, required=True)
+            return core_schema.typed_dict_field(schema)
         schema = core_schema.with_default_schema(schema, default=default)
         return core_schema.typed_dict_field(schema, required=False)
 
@@ -250,7 +262,7 @@ def _check_default(signature: _Signature, name: str, default: Any) -> None:
     if default is inspect.Parameter.empty:
         return
     try:
-        from_json(to_json(default, inf_nan_mode="constants"), allow_inf_nan=False)
+        from_json(to_json(default), allow_inf_nan=False)
     except (ValueError, TypeError, RecursionError):
         raise signature.wrong(
             f"the default of {name!r} is {default!r}, which JSON cannot carry: use null, text, "
