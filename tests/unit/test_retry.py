@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,36 @@ def test_exponential_delays_double_up_to_the_cap() -> None:
     assert delays == [1, 2, 4, 6, 6]
 
 
+@pytest.mark.parametrize(("base_seconds", "delay"), [(0, 0), (1e-300, 6)])
+def test_what_grew_beyond_all_numbers_is_the_cap_unless_nothing_grows(
+    base_seconds: float, delay: float
+) -> None:
+    policy = RetryPolicy.exponential(
+        1000, base_seconds=base_seconds, factor=100, cap_seconds=6, jitter=0
+    )
+
+    assert policy.delay_seconds(1000, middle) == delay
+
+
+def test_growing_delays_are_those_of_the_class_unless_told() -> None:
+    assert RetryPolicy.exponential(3) == RetryPolicy(max_retries=3)
+
+
+def test_the_short_ways_pass_on_all_they_are_told() -> None:
+    limits: dict[str, Any] = {
+        "retry_on": (OSError,),
+        "give_up_on": (TimeoutError,),
+        "total_seconds": 60.0,
+    }
+    growth: dict[str, Any] = {"base_seconds": 2.0, "factor": 3.0, "cap_seconds": 9.0, "jitter": 0.5}
+
+    fixed = RetryPolicy.fixed(1, 2, **limits)
+    growing = RetryPolicy.exponential(4, **growth, **limits)
+
+    assert fixed == RetryPolicy.model_validate({"delays_seconds": (1, 2), **limits})
+    assert growing == RetryPolicy.model_validate({"max_retries": 4, **growth, **limits})
+
+
 @pytest.mark.parametrize(("draw", "expected"), [(0.0, 0.8), (0.5, 1.0), (0.999999, 1.2)])
 def test_jitter_is_a_share_around_the_delay(draw: float, expected: float) -> None:
     policy = RetryPolicy.exponential(max_retries=1, base_seconds=1, jitter=0.2)
@@ -97,6 +128,12 @@ def test_a_policy_survives_its_json(policy: RetryPolicy) -> None:
     again = RetryPolicy.from_json(policy.to_json())
 
     assert again == policy or policy.max_retries == again.max_retries == 0
+
+
+def test_what_equals_a_default_is_left_out_of_the_text() -> None:
+    policy = RetryPolicy.exponential(2, jitter=0.25)
+
+    assert json.loads(policy.to_json()) == {"max_retries": 2, "jitter": 0.25}
 
 
 def test_no_retries_are_empty_text() -> None:
@@ -149,6 +186,13 @@ def test_delays_alone_say_how_many_retries_there_are() -> None:
 def test_contradictory_or_malformed_policies_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         RetryPolicy.model_validate(wrong)
+
+
+def test_who_names_no_class_is_told_how_classes_are_named() -> None:
+    with pytest.raises(
+        ValidationError, match=r"'a b' is not a class .* as in 'httpx.ConnectError'"
+    ):
+        RetryPolicy.fixed(1, retry_on=["a b"])
 
 
 class ApiError(Exception):

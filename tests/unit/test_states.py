@@ -7,11 +7,20 @@ from itertools import product
 import pytest
 from rq.job import JobStatus
 
-from jobyard.states import TERMINAL, RQStatus, State, state_of, statuses_of
+from jobyard.states import TERMINAL, RQStatus, State, rq_status, state_of, statuses_of
 
 
 def test_our_list_of_rqs_words_is_rqs_own() -> None:
     assert {status.value for status in RQStatus} == {status.value for status in JobStatus}
+
+
+@pytest.mark.parametrize("status", RQStatus)
+def test_a_status_is_found_by_rqs_word_for_it(status: RQStatus) -> None:
+    assert rq_status(status.value) is status
+
+
+def test_a_word_that_rq_does_not_know_is_no_status() -> None:
+    assert rq_status("pondered") is None
 
 
 @pytest.mark.parametrize(
@@ -34,6 +43,24 @@ def test_a_status_is_shown_as_a_state(
     status: RQStatus, attempts: int, cancel: bool, state: State
 ) -> None:
     assert state_of(status, attempts=attempts, cancel=cancel) is state
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(RQStatus.SCHEDULED, State.SCHEDULED), (RQStatus.STARTED, State.RUNNING)],
+)
+def test_a_job_is_neither_retried_nor_canceled_unless_that_is_said(
+    status: RQStatus, state: State
+) -> None:
+    assert state_of(status) is state
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(RQStatus.CANCELED, State.EXPIRED), (RQStatus.FINISHED, State.SUCCEEDED)],
+)
+def test_only_what_was_canceled_for_being_late_has_expired(status: RQStatus, state: State) -> None:
+    assert state_of(status, expired=True) is state
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,6 @@ class RetryPolicy(BaseModel):
     ) -> Self:
         """One retry after each of ``delays_seconds``, exactly; the rest as in the class."""
         return cls(
-            max_retries=len(delays_seconds),
             delays_seconds=delays_seconds,
             retry_on=retry_on,
             give_up_on=give_up_on,
