@@ -343,7 +343,7 @@ def test_a_run_that_a_stopping_worker_gives_back_is_recorded_as_such(
     assert given_back.attributes["error.type"] == "abandoned"
     assert given_back.is_part_of(producer)
     assert run.is_part_of(producer)
-    assert collector.orphans() == []
+    wait_for(lambda: not collector.orphans(), message=collector.shown)
 
 
 def test_what_is_not_sent_yet_is_sent_at_the_end(
