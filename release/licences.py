@@ -50,8 +50,23 @@ ELSEWHERE = {
     "colorama": "BSD-3-Clause",
     "importlib-resources": "Apache-2.0",
     "pywin32": "PSF-2.0",
+    # Apart from .venv, by `make docs`.
+    "babel": "BSD-3-Clause",
+    "backrefs": "MIT",
+    "ghp-import": "Apache-2.0",
+    "markdown": "BSD-3-Clause",
+    "mergedeep": "MIT",
+    "mermaidx": "MIT",
+    "mkdocs": "BSD-2-Clause",
+    "mkdocs-get-deps": "MIT",
+    "mkdocs-material": "MIT",
+    "mkdocs-material-extensions": "MIT",
+    "paginate": "MIT",
+    "pymdown-extensions": "MIT",
+    "pyyaml-env-tag": "MIT",
+    "watchdog": "Apache-2.0",
 }
-"""Licences of what is installed on Windows, or with an older Python, only."""
+"""Licences of what is installed on Windows, with an older Python, or by `make docs` only."""
 
 Licences: TypeAlias = dict[str, str]
 """Name of a dependency → SPDX expression."""
