@@ -55,4 +55,4 @@ def _scopes(operation: dict[str, Any]) -> list[str]:
     return [f"`{scope}`" for each in wanted[:1] for scopes in each.values() for scope in scopes]
 
 
-PAGE = Page("routes.md", "docs/openapi.json", tables)
+PAGE = Page("routes.md", "the OpenAPI document", tables)
