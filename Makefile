@@ -114,9 +114,9 @@ licences: $(SYNCED) ## List the licences of all dependencies; fails where one ma
 
 lowest: $(SYNCED) ## Run tests with the oldest dependencies that our packages allow (ARGS=tests/unit)
 	@$(UV) venv --quiet --clear .venvs/lowest
-	@$(UV) pip install --quiet --python .venvs/lowest --resolution lowest-direct $(MEMBERS)
 	@$(UV) pip install --quiet --python .venvs/lowest --group dev
-	.venvs/lowest/bin/pytest $(ARGS)
+	@$(UV) pip install --quiet --python .venvs/lowest --upgrade --resolution lowest-direct $(MEMBERS)
+	.venvs/lowest/bin/pytest -p no:anyio $(ARGS)
 
 audit: $(SYNCED) ## Ask OSV for known vulnerabilities in all that uv.lock names; needs the internet
 	$(UV) audit --locked --preview-features audit-command
