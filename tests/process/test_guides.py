@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "http://127.0.0.1:8000"
 STARTS_A_YARD = re.compile(r"^([A-Z_]+=\S+ )*make up\n$")
 PICTURES = {"mermaid"}
-PATIENT = {"JOBYARD_REDIS_TIMEOUT_SECONDS": "20"}
-"""A page shows no answer of a machine that is too busy for its store."""
+SMALL = {"JOBYARD_WORKERS": "1", "JOBYARD_REDIS_TIMEOUT_SECONDS": "20"}
+"""For a busy machine: no page shows an answer of a store that could not answer in time."""
 
 
 class Reader:
@@ -34,7 +34,7 @@ class Reader:
     def __init__(self, clone: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        env = {**PATIENT, "JOBYARD_API_PORT": str(self.port), "JOBYARD_API_URL": self.url}
+        env = {**SMALL, "JOBYARD_API_PORT": str(self.port), "JOBYARD_API_URL": self.url}
         self.clone = clone
         self.services = Services(clone, env)
         self.shell = Shell(clone, {**clean_environment(), **env})
