@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
@@ -37,6 +38,10 @@ class Tree(BaseModel):
     below: list["Tree"] = []
 
 
+class Lazy(Payload):
+    later: Thunk
+
+
 class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -65,6 +70,9 @@ def context_only(ctx: Context) -> None: ...
 
 
 def anything(**payload: Any) -> None: ...
+
+
+def untyped_rest(**rest) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN003
 
 
 def some(ctx: Context, size: int, **rest: Any) -> None: ...
@@ -146,6 +154,12 @@ def test_a_default_list_is_not_shared_between_jobs() -> None:
     assert plain_shape.bind({"a": 1})["tags"] == []
 
 
+def test_a_callable_that_is_no_function_has_a_payload_too() -> None:
+    def halve(number: int) -> None: ...
+
+    assert shape(functools.partial(halve)).bind({"number": "2"}) == {"number": 2}
+
+
 def test_a_model_is_handed_over_whole() -> None:
     bound = shape(signup).bind({"user": {"email": "a@b.c"}})
 
@@ -161,7 +175,9 @@ def test_the_context_is_not_part_of_the_payload() -> None:
 def test_open_parameters_take_any_key() -> None:
     assert shape(anything).bind({"x": [1], "y": None}) == {"x": [1], "y": None}
     assert shape(some).bind({"size": 1, "y": None}) == {"size": 1, "y": None}
+    assert shape(untyped_rest).bind({"x": 1}) == {"x": 1}
     assert shape(anything).schema["additionalProperties"] is True
+    assert "propertyNames" not in shape(anything).schema
 
 
 def test_the_typed_ones_beside_open_parameters_are_checked() -> None:
@@ -361,6 +377,9 @@ def surrogate_default(a: str = "\ud800") -> None: ...
 def no_schema(a: Thunk) -> None: ...
 
 
+def model_without_schema(a: Lazy) -> None: ...
+
+
 def unresolved(a: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821, UP037
 
 
@@ -370,7 +389,7 @@ def unresolved(a: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa:
         (untyped, "Task 't': parameter 'a' has no type: annotate it, as in a: str"),
         (positional, r"replace \*a by a typed list"),
         (positional_only, "'a' is positional only: remove the '/'"),
-        (two_models, "ONE pydantic model"),
+        (two_models, "'a', 'b': take either ONE pydantic model"),
         (model_and_more, "ONE pydantic model"),
         (default_model, "give defaults to the fields"),
         (root_model, "use fields"),
@@ -380,6 +399,7 @@ def unresolved(a: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa:
         (nan_default, "JSON cannot carry"),
         (surrogate_default, "JSON cannot carry"),
         (no_schema, "no JSON Schema"),
+        (model_without_schema, "Task 't': its payload has no JSON Schema"),
         (unresolved, "Import it at the top"),
     ],
 )

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobyard.scaling import Activation, Autoscaler, Behavior, Policy, Rules, Terms
+from jobyard.scaling.keda import Fallback
 
 QUICK = Behavior(Rules(0, (Policy("Percent", 10_000, 1),)), Rules(0, (Policy("Percent", 100, 1),)))
 
@@ -33,6 +34,34 @@ def test_the_first_poll_that_sees_work_wakes_one_worker_and_the_hpa_does_the_res
     found = follow(Autoscaler(build_terms()), [0, 0, 7, 7, 7])
 
     assert found == [0, 0, 1, 7, 7]
+
+
+def test_it_says_who_changed_something() -> None:
+    scaler = Autoscaler(build_terms())
+
+    woken = scaler.look(0, 0, 7.0)
+    unchanged = scaler.look(5, 1, 7.0)
+    grown = scaler.look(15, 1, 7.0)
+
+    assert [look.by for look in (woken, unchanged, grown)] == ["hpa", "nobody", "hpa"]
+    assert scaler.look(20, 0, 7.0).by == "keda"
+
+
+def test_a_signal_within_the_tolerance_changes_nothing() -> None:
+    assert follow(Autoscaler(build_terms(tolerance=0.5)), [6.0], replicas=4) == [4]
+    assert follow(Autoscaler(build_terms(tolerance=0.4)), [6.0], replicas=4) == [6]
+
+
+def test_a_pool_that_was_never_seen_at_work_sleeps_at_once() -> None:
+    assert Activation(minimum=0, cooldown_seconds=60).poll(0, 3, 0.0) == 0
+
+
+def test_the_fallback_counts_failures_in_a_row() -> None:
+    fallback = Fallback(after_failures=3, replicas=4)
+
+    assert [fallback.failed(1) for _ in range(3)] == [None, None, 4]
+    fallback.succeeded()
+    assert [fallback.failed(6) for _ in range(3)] == [None, None, 6]
 
 
 def test_what_wakes_is_strictly_more_than_the_threshold() -> None:
@@ -83,14 +112,23 @@ def test_it_says_when_it_wants_to_look_again() -> None:
 
 
 def test_terms_can_be_run_through_quickly() -> None:
-    terms = Terms().quicker(30)
+    down = Rules(120, (Policy("Percent", 25, 30), Policy("Pods", 1, 60)))
+    terms = build_terms(behavior=Behavior(down=down))
 
-    assert terms.cooldown_seconds == Terms().cooldown_seconds / 30
-    assert terms.behavior.down.window_seconds == Terms().behavior.down.window_seconds / 30
-    assert terms.behavior.up.policies[0].period_seconds == 0.5
+    assert terms.quicker(30) == build_terms(
+        polling_seconds=5 / 30,
+        sync_seconds=0.5,
+        cooldown_seconds=2,
+        behavior=Behavior(
+            up=Rules(0, (Policy("Percent", 100, 0.5), Policy("Pods", 4, 0.5))),
+            down=Rules(4, (Policy("Percent", 25, 1), Policy("Pods", 1, 2))),
+        ),
+    )
 
 
-@pytest.mark.parametrize("limits", [{"minimum": 3, "maximum": 2}, {"maximum": 0}])
+@pytest.mark.parametrize(
+    "limits", [{"minimum": 3, "maximum": 2}, {"minimum": 2, "maximum": 1}, {"maximum": 0}]
+)
 def test_wrong_limits_are_refused(limits: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="minimum"):
         build_terms(**limits)

@@ -68,6 +68,20 @@ def test_a_policy_counts_what_was_changed_within_its_period() -> None:
     assert follow(hpa, [100] * 5, step_seconds=5) == [5, 5, 5, 9, 9]
 
 
+def test_a_step_of_one_pod_counts_within_its_period_in_both_directions() -> None:
+    one = Rules(0, (Policy("Pods", 1, 30),))
+
+    assert follow(build_hpa(up=one), [100] * 5) == [2, 2, 3, 3, 4]
+    assert follow(build_hpa(down=one), [0] * 5, replicas=10) == [9, 9, 8, 8, 7]
+
+
+def test_a_change_the_other_way_does_not_forget_what_was_changed_within_a_longer_period() -> None:
+    slow = Rules(0, (Policy("Pods", 2, 60),))
+
+    assert follow(build_hpa(down=slow), [0, 9, 0], replicas=10) == [8, 9, 8]
+    assert follow(build_hpa(up=slow), [100, 6, 100], replicas=5) == [7, 6, 7]
+
+
 def test_a_direction_that_is_disabled_changes_nothing() -> None:
     hpa = build_hpa(down=Rules(0, (), Select.DISABLED))
 

@@ -217,10 +217,7 @@ def _parameters_way(signature: _Signature) -> tuple[dict[str, Any], _Bind]:
     adapter = _adapter(signature)
     schema = _schema(signature, lambda: adapter.json_schema(mode="validation"))
     schema["additionalProperties"] = signature.open
-    validate = adapter.validator.validate_python
-    if signature.types:
-        return schema, validate
-    return schema, lambda payload: validate(payload) if payload else {}
+    return schema, adapter.validator.validate_python
 
 
 @dataclass(frozen=True)

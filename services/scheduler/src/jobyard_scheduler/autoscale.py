@@ -75,4 +75,4 @@ def _problem(status: int, detail: str) -> Answer:
 
 
 def _json(status: int, body: dict[str, Any]) -> Answer:
-    return Answer(status, to_json(body, indent=2) + b"\n", "application/json")
+    return Answer(status, to_json(body, indent=2) + b"\n")

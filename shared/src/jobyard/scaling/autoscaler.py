@@ -5,6 +5,7 @@ Whoever runs it calls ``look`` when ``next_look_at`` has come, and does what it 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ class Autoscaler:
         )
         self._activation = Activation(terms.minimum, terms.cooldown_seconds)
         self._fallback = Fallback(terms.fallback_failures, terms.fallback_replicas)
-        self._poll_at = self._sync_at = float("-inf")
+        self._poll_at = self._sync_at = -math.inf
 
     @property
     def next_look_at(self) -> float:
