@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobyard.errors import StoreUnavailableError
+from jobyard.observability.metrics import SCHEDULER_LATENESS
 from jobyard.store import calls
 from jobyard_scheduler.attended import AttendedStore
 from jobyard_scheduler.loops.ticker import Ticker
@@ -161,4 +162,4 @@ def test_what_is_fired_is_counted_with_how_late_it_was(store: Store, clock: Cloc
     hourly.tick()
 
     assert meters.submissions.counter.read() == {("default", "add"): 1}
-    assert meters.lateness.read()[("ticker",)].total == pytest.approx(5)
+    assert meters.histogram(SCHEDULER_LATENESS).read()[("ticker",)].total == pytest.approx(5)

@@ -105,12 +105,12 @@ def build(
     """
     return Scheduler(
         [
-            Promoter(store, meters.lateness),
+            Promoter(store, meters),
             Reaper(store, settings.lease_seconds, spans),
             Ticker(store, schedules_of(settings), _now, meters, spans),
-            Pruner(store, meters.pruned),
-            Trimmer(store, settings.queue_budget_bytes, meters.retained, meters.pruned),
-            Watcher(store, meters.stock_workers),
+            Pruner(store, meters),
+            Trimmer(store, settings.queue_budget_bytes, meters),
+            Watcher(store, meters),
             Gauge(store, meters.board),
             estimator,
         ]

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobyard.observability.build import build_info
-from jobyard.observability.metrics import (
-    JOBS_PRUNED,
-    QUEUE_RETAINED,
-    SCHEDULER_LATENESS,
-    STOCK_WORKERS,
-)
 from jobyard.observability.submissions import Submissions
 from jobyard.observability.values import Counter, Gauge, Histogram
 from jobyard_scheduler.board import Board
 
 if TYPE_CHECKING:
+    from jobyard.observability.metrics import Metric
     from jobyard.observability.values import Source
 
 
-@dataclass(frozen=True, slots=True)
 class Meters:
-    """One of each; nothing is shown before a loop has looked."""
+    """One of each metric, made for the first loop that asks for it."""
 
-    stock_workers: Gauge = field(default_factory=lambda: Gauge(STOCK_WORKERS))
-    retained: Gauge = field(default_factory=lambda: Gauge(QUEUE_RETAINED))
-    pruned: Counter = field(default_factory=lambda: Counter(JOBS_PRUNED))
+    def __init__(self) -> None:
+        self.board = Board()
+        self.submissions = Submissions()
+        self._counters: dict[Metric, Counter] = {}
+        self._histograms: dict[Metric, Histogram] = {}
+        self._gauges: dict[Metric, Gauge] = {}
 
-    lateness: Histogram = field(default_factory=lambda: Histogram(SCHEDULER_LATENESS))
-    submissions: Submissions = field(default_factory=Submissions)
-    board: Board = field(default_factory=Board)
+    def counter(self, metric: Metric) -> Counter:
+        """Counts what loops do."""
+        return self._counters.setdefault(metric, Counter(metric))
+
+    def histogram(self, metric: Metric) -> Histogram:
+        """Observes what loops do."""
+        return self._histograms.setdefault(metric, Histogram(metric))
+
+    def gauge(self, metric: Metric) -> Gauge:
+        """What a loop saw in the store: shown from then on, while the store answers."""
+        return self._gauges.setdefault(metric, Gauge(metric))
 
     def sources(self) -> tuple[Source, ...]:
-        """All of them."""
+        """All that the loops have asked for by now."""
         return (
-            self.board.while_known(self.stock_workers),
-            self.board.while_known(self.retained),
-            self.pruned,
-            self.lateness,
+            *map(self.board.while_known, self._gauges.values()),
+            *self._counters.values(),
+            *self._histograms.values(),
             self.submissions.counter,
             *self.board.sources(),
             build_info("scheduler"),

@@ -365,7 +365,7 @@ LABELS = {
     "pool": "as `JOBYARD_POOL` names them",
     "reason": "of settlements `stale`, `vanished`; of what was pruned `ttl`, `budget`; of writes "
     "that the store refused `OOM`, `MISCONF`, `READONLY`, `NOREPLICAS`",
-    "loop": "`promoter`, `reaper`, `ticker`, `pruner`, `trimmer`, `watcher`, `gauge`, `estimator`",
+    "loop": "each loop of a scheduler by its name, as in `promoter`",
     "method": "as HTTP names them; any other is `other`",
     "route": "the template, as in `/v1/jobs/{job_id}`; empty where none matched",
     "status": "of the response; 0 for a client that went away first",

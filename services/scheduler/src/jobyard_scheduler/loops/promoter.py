@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard.observability.logging import get_logger
+from jobyard.observability.metrics import SCHEDULER_LATENESS
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from jobyard.observability.values import Histogram
     from jobyard_scheduler.attended import AttendedStore
+    from jobyard_scheduler.meters import Meters
 
 log = get_logger(__name__)
 
@@ -23,10 +24,10 @@ class Promoter:
 
     name = "promoter"
 
-    def __init__(self, store: AttendedStore, lateness: Histogram) -> None:
-        """``lateness`` is told how late the longest overdue of each batch was."""
+    def __init__(self, store: AttendedStore, meters: Meters) -> None:
+        """How late the longest overdue of each batch was is shown."""
         self._store = store
-        self._lateness = lateness
+        self._lateness = meters.histogram(SCHEDULER_LATENESS)
 
     def tick(self) -> float:
         """Promotes what is due; the pause ends with the next due time, or sooner."""

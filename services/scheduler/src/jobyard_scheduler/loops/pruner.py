@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard.observability.logging import get_logger
+from jobyard.observability.metrics import JOBS_PRUNED
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from jobyard.observability.values import Counter
     from jobyard_scheduler.attended import AttendedStore
+    from jobyard_scheduler.meters import Meters
 
 log = get_logger(__name__)
 
@@ -24,10 +25,9 @@ class Pruner:
 
     name = "pruner"
 
-    def __init__(self, store: AttendedStore, forgotten: Counter) -> None:
-        """``forgotten`` counts the jobs."""
+    def __init__(self, store: AttendedStore, meters: Meters) -> None:
         self._store = store
-        self._forgotten = forgotten
+        self._forgotten = meters.counter(JOBS_PRUNED)
 
     def tick(self) -> float:
         """Prunes one chunk; the next follows soon while there is more."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobyard.errors import StoreDataError
 from jobyard.observability.logging import get_logger
+from jobyard.observability.metrics import SCHEDULER_LATENESS
 from jobyard.store import calls
 from jobyard.store.records.submission import Submission, SubmitStatus
 from jobyard_scheduler.schedule import Missed, Schedule, submission_of
@@ -42,7 +43,8 @@ class Ticker:
         spans: Spans | None = None,
     ) -> None:
         self._store = store
-        self._meters = meters
+        self._submissions = meters.submissions
+        self._lateness = meters.histogram(SCHEDULER_LATENESS)
         self._spans = spans or Spans()
         self._now = now
         started = now()
@@ -86,8 +88,8 @@ class Ticker:
             self._report(schedule, submission, self._now() - tick)
 
     def _report(self, schedule: Schedule, submission: Submission, late: timedelta) -> None:
-        self._meters.submissions.note(submission.queue, submission.task)
-        self._meters.lateness.observe(late.total_seconds(), (self.name,))
+        self._submissions.note(submission.queue, submission.task)
+        self._lateness.observe(late.total_seconds(), (self.name,))
         log.info(
             "ticker.fired",
             schedule=schedule.name,

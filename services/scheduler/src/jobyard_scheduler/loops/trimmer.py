@@ -6,13 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from jobyard.observability.logging import get_logger
+from jobyard.observability.metrics import JOBS_PRUNED, QUEUE_RETAINED
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from jobyard.observability.values import Counter, Gauge
     from jobyard.store.records.upkeep import Trimmed
     from jobyard_scheduler.attended import AttendedStore
     from jobyard_scheduler.budgets import Budgets
+    from jobyard_scheduler.meters import Meters
 
 log = get_logger(__name__)
 
@@ -32,14 +33,12 @@ class Trimmer:
 
     name = "trimmer"
 
-    def __init__(
-        self, store: AttendedStore, budgets: Budgets, retained: Gauge, pruned: Counter
-    ) -> None:
-        """``retained`` shows what each queue's ended jobs take, ``pruned`` counts the forgotten."""
+    def __init__(self, store: AttendedStore, budgets: Budgets, meters: Meters) -> None:
+        """What each queue's ended jobs take is shown, and what was forgotten counted."""
         self._store = store
         self._budgets = budgets
-        self._retained = retained
-        self._pruned = pruned
+        self._retained = meters.gauge(QUEUE_RETAINED)
+        self._pruned = meters.counter(JOBS_PRUNED)
         self._full: list[str] = []
         self._look_at = 0.0
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobyard.observability.logging import get_logger
+from jobyard.observability.metrics import STOCK_WORKERS
 from jobyard.store import calls
 
 if TYPE_CHECKING:
-    from jobyard.observability.values import Gauge
     from jobyard.store.records.oversight import WorkerInfo
     from jobyard_scheduler.attended import AttendedStore
+    from jobyard_scheduler.meters import Meters
 
 log = get_logger(__name__)
 
@@ -22,10 +23,9 @@ class Watcher:
 
     name = "watcher"
 
-    def __init__(self, store: AttendedStore, found: Gauge) -> None:
-        """``found`` is set to how many there are."""
+    def __init__(self, store: AttendedStore, meters: Meters) -> None:
         self._store = store
-        self._found = found
+        self._found = meters.gauge(STOCK_WORKERS)
         self._known: set[str] = set()
 
     def tick(self) -> float:
