@@ -199,7 +199,9 @@ def test_a_wrong_password_is_unavailable(durable_server: StoreServer) -> None:
         both_say(settings_for(durable_server.url), a_submission(), StoreUnavailableError)
 
         url = durable_server.url.replace("//", "//:wrong@")
-        both_say(settings_for(url), a_submission(), StoreUnavailableError)
+        message = both_say(settings_for(url), a_submission(), StoreUnavailableError)
+
+    assert message.startswith("The store refuses: WRONGPASS")
 
 
 def test_a_user_without_the_right_is_unavailable(durable_server: StoreServer) -> None:

@@ -153,7 +153,7 @@ def translate(error: exceptions.RedisError) -> Exception:
     """Our error for one of the client's; an error that is a bug of ours stays as it is."""
     message = str(error)
     if isinstance(error, exceptions.AuthenticationError):
-        return StoreUnavailableError(f"The store refuses: {message}")
+        return StoreUnavailableError(f"The store refuses: {_shortened(code_of(error), message)}")
     if isinstance(
         error, (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError)
     ):
