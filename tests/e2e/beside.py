@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from e2e.images import VERSION
+from e2e.images import VERSION, docker, run
 from e2e.places import ROOT, SHARED
 from support.kube_tools import kubectl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-LOAD = str(SHARED / "load")
 _VOLUMES = ROOT / "tests/e2e/volumes.yaml"
 _STARTING = "starting the control plane"
 
@@ -42,6 +42,14 @@ def cluster() -> Iterator[str]:
     finally:
         if _STARTING in started.stderr:
             _run("down")
+
+
+def take(images: Sequence[str]) -> None:
+    """Puts images into it. In one archive: they share most of their layers."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = f"{folder}/images.tar"
+        run([docker(), "save", "--output", archive, *images])
+        run([str(SHARED / "load"), archive])
 
 
 def make_volumes_writable(kubeconfig: str) -> None:

@@ -1,11 +1,11 @@
-"""The images under test: built here, put into the cluster."""
+"""The images under test, built here."""
 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -20,16 +20,15 @@ SERVICES = ("api", "worker", "scheduler")
 STORE = "valkey/valkey:8.1-trixie"
 
 
-def put(load: str, arguments: str = "") -> None:
-    """Builds all images and runs ``load IMAGE…``; ``arguments`` are ``docker build``'s."""
-    _run(["make", "images", f"DOCKER={docker()}", f"IMAGE_ARGS={arguments}"])
+def build(arguments: str = "") -> list[str]:
+    """Builds all images; their names, and the store's. ``arguments`` are ``docker build``'s."""
+    run(["make", "images", f"DOCKER={docker()}", f"IMAGE_ARGS={arguments}"])
     worker = f"{WORKER}:{VERSION}"
-    _run([
+    run([
         docker(), "build", "--tag", worker,
         "--build-arg", f"WORKER=jobyard-worker:{VERSION}", str(ROOT / "tests/e2e/image"),
     ])  # fmt: skip
-    names = [*(f"jobyard-{service}:{VERSION}" for service in SERVICES), worker, STORE]
-    _run([*shlex.split(load), *names])
+    return [*(f"jobyard-{service}:{VERSION}" for service in SERVICES), worker, STORE]
 
 
 def docker() -> str:
@@ -38,6 +37,17 @@ def docker() -> str:
     return own if os.access(own, os.X_OK) else shutil.which("docker") or "docker"
 
 
-def _run(command: Sequence[str]) -> None:
+def run(command: Sequence[str]) -> None:
+    """Runs a command; what it said is shown when it fails.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    if done.returncode:
+        sys.stderr.write(done.stdout)
+        done.check_returncode()
