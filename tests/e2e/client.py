@@ -38,9 +38,9 @@ class Client:
         """Closes its connections."""
         self.http.close()
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, seconds: float = 30) -> None:
         """The door needs a moment to learn of a new route."""
-        wait_for(lambda: self.status("/readyz") == 200, 30)
+        wait_for(lambda: self.status("/readyz") == 200, seconds)
 
     def status(self, path: str) -> int:
         """Status of a GET; 0 when nobody answers."""

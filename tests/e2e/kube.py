@@ -7,13 +7,15 @@ import os
 import re
 import secrets
 import subprocess
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from support.kube_tools import kubectl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 KUBECONFIG = "JOBYARD_TEST_KUBECONFIG"
 """Names the cluster; without it these tests are not collected."""
@@ -40,6 +42,12 @@ def fresh_namespace(purpose: str) -> Namespace:
 def environment() -> dict[str, str]:
     """The environment of kubectl and helm."""
     return {**os.environ, "KUBECONFIG": os.environ[KUBECONFIG]}
+
+
+def conditions_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """The conditions of an object, type → status."""
+    conditions = found.get("status", {}).get("conditions", [])
+    return {each["type"]: each["status"] for each in conditions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,28 @@ class Namespace:
         said = self.kubectl("get", kind, "--selector", selector, "--output", "json")
         items: list[dict[str, Any]] = json.loads(said)["items"]
         return items
+
+    @contextmanager
+    def forwarded(self, target: str, port: int) -> Iterator[int]:
+        """A port of this machine's loopback address that leads to ``port`` of a pod or Service."""
+        command = [str(kubectl()), "--namespace", self.name, "port-forward", target, f":{port}"]
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as way:
+            assert way.stdout is not None
+            said = way.stdout.readline()
+            try:
+                yield int(said.split("127.0.0.1:")[1].split()[0])
+            finally:
+                way.terminate()
+
+    def copy(
+        self, pod: str, *command: str, out: Path | None = None, source: Path | None = None
+    ) -> None:
+        """Runs a command in a pod, with its output into a file, or its input from one."""
+        words = [str(kubectl()), "--namespace", self.name, "exec", "--stdin", pod, "--", *command]
+        with ExitStack() as files:
+            taken = files.enter_context(source.open("rb")) if source else subprocess.DEVNULL
+            given = files.enter_context(out.open("wb")) if out else subprocess.DEVNULL
+            subprocess.run(words, env=environment(), stdin=taken, stdout=given, check=True)
 
     def metrics(self, pod: str, port: int) -> str:
         """``/metrics`` of a pod, through the API server."""

@@ -56,9 +56,12 @@ class Release:
 
     def api_key(self) -> str:
         """The bootstrap key."""
-        names = [each["metadata"]["name"] for each in self.namespace.list("secret")]
-        data = self.namespace.get("secret", next(n for n in names if n == FULL_NAME))["data"]
-        return base64.b64decode(data["bootstrap-key"]).decode()
+        return self.secret("bootstrap-key")
+
+    def secret(self, key: str, name: str = FULL_NAME) -> str:
+        """One value of the Secret."""
+        data = self.namespace.get("secret", name)["data"]
+        return base64.b64decode(data[key]).decode()
 
     def pool(self, name: str) -> str:
         """Name of the Deployment of a pool."""
