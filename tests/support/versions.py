@@ -17,6 +17,8 @@ import pytest
 from support.processes import TESTS, clean_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from support.processes import Service, Services
 
 ROOT = TESTS.parent
@@ -83,22 +85,27 @@ def previous_version(directory: Path) -> Version:
 
     Skips the test where there is no history to take it from, and says why.
     """
+    check_out_previous(directory, *SOURCES)
+    return Version("old", directory)
+
+
+def check_out_previous(directory: Path, *paths: str) -> None:
+    """Checks out ``paths`` as they were before their last change; skips as above."""
     if shutil.which("git") is None:
         pytest.skip("no older version to run beside this one: git is not installed")
     if not (ROOT / ".git").exists():
         pytest.skip(f"no older version to run beside this one: {ROOT} is no clone of a repository")
-    commit = os.environ.get(VARIABLE) or _last_other_commit()
-    archive = _git("archive", "--format=tar", commit, *SOURCES)
+    commit = os.environ.get(VARIABLE) or _last_other_commit(paths)
+    archive = _git("archive", "--format=tar", commit, *paths)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(directory, filter="data")
-    return Version("old", directory)
 
 
-def _last_other_commit() -> str:
+def _last_other_commit(paths: Sequence[str]) -> str:
     """``HEAD`` where the working tree differs from it, else the parent of the last change."""
-    if _git("status", "--porcelain", "--", *SOURCES):
+    if _git("status", "--porcelain", "--", *paths):
         return "HEAD"
-    last = _git("rev-list", "-1", "HEAD", "--", *SOURCES).decode().strip()
+    last = _git("rev-list", "-1", "HEAD", "--", *paths).decode().strip()
     parents = _git("rev-list", "--parents", "-1", last).decode().split()[1:]
     if not parents:
         pytest.skip(
