@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from e2e.servers import server
 from support.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -12,12 +13,6 @@ if TYPE_CHECKING:
     from e2e.kube import Namespace
 
 URL = "redis://ledger:6379"
-_LABELS = {"app": "ledger"}
-_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
 
 
 class Recording:
@@ -29,7 +24,7 @@ class Recording:
 
     def start(self) -> None:
         """Returns when it is ready."""
-        self._namespace.apply(self._pod(), _SERVICE)
+        self._namespace.apply(*server("ledger", self._image))
         self._namespace.kubectl("wait", "--for=condition=Ready", "pod/ledger", "--timeout=60s")
 
     def read(self) -> Ledger:
@@ -44,33 +39,3 @@ class Recording:
     def clear(self) -> None:
         """Forgets all runs."""
         self._namespace.kubectl("exec", "ledger", "--", "valkey-cli", "flushall")
-
-    def _pod(self) -> dict[str, object]:
-        container = {
-            "name": "valkey",
-            "image": self._image,
-            "imagePullPolicy": "IfNotPresent",
-            "command": ["valkey-server", "--save", "", "--protected-mode", "no"],
-            "readinessProbe": {"exec": {"command": ["valkey-cli", "ping"]}, "periodSeconds": 1},
-            "securityContext": _SECURITY,
-        }
-        spec = {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [container],
-        }
-        metadata = {"name": "ledger", "labels": _LABELS}
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-
-
-_SERVICE = {
-    "apiVersion": "v1",
-    "kind": "Service",
-    "metadata": {"name": "ledger"},
-    "spec": {"selector": _LABELS, "ports": [{"port": 6379}]},
-}

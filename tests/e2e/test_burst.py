@@ -89,7 +89,7 @@ def test_long_jobs_outlive_the_cool_down_and_an_upgrade_in_the_middle(
 
     with PodWatch(release.namespace) as pods, ReplicaWatch(release.namespace) as replicas:
         ids = client.submit(recorded("long", 45) for _ in range(32))
-        wait_for(lambda: ready(replicas, pool) >= 4, 120)
+        wait_for(lambda: replicas.ready(pool) >= 4, 120)
         before = replicas_of(release, pool)
         release.change(values | {"settings": {"logLevel": "debug"}})
         after = replicas_of(release, pool)
@@ -109,9 +109,3 @@ def replicas_of(release: Release, pool: str) -> int:
     """Pods that are asked for just now."""
     found: int = release.namespace.get("deployment", pool)["spec"]["replicas"]
     return found
-
-
-def ready(replicas: ReplicaWatch, pool: str) -> int:
-    """Pods of a pool that are ready."""
-    timeline = replicas.timeline(pool)
-    return timeline[-1][2] if timeline else 0

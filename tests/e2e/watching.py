@@ -84,6 +84,11 @@ class ReplicaWatch(Watch):
                 steps.append((at, *now))
         return steps
 
+    def ready(self, name: str) -> int:
+        """The pods of one that are ready now."""
+        timeline = self.timeline(name)
+        return timeline[-1][2] if timeline else 0
+
     def wanted(self, name: str) -> list[int]:
         """The replicas that were asked for, one after the other, each once in a row."""
         steps = [wanted for _, wanted, _ in self.timeline(name)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
+import zlib
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -34,8 +36,9 @@ def _recorded(context: Context) -> Iterator[None]:
 
 
 def _append(event: str, context: Context) -> None:
-    """One line as ``support.ledger.Entry`` has them."""
-    line = f"{event} {context.job_id} {context.token} {context.attempt} 1 {time.time_ns()}"
+    """One line as ``support.ledger.Entry`` has them; for a pid, a number of the pod's name."""
+    pod = zlib.crc32(socket.gethostname().encode())
+    line = f"{event} {context.job_id} {context.token} {context.attempt} {pod} {time.time_ns()}"
     _ledger().rpush("ledger", line)  # sent again after a lost reply: readers drop the second one
 
 
