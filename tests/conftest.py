@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from jobyard.connection import connect
 from jobyard.settings import Settings
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 STORE_TESTS = Path(__file__).parent / "store"
 _KEPT = ("JOBYARD_TEST_", "JOBYARD_ALLOW_", "JOBYARD_CHAOS_")
 _SERVICES = pytest.StashKey[Services]()
+
+# Without a deadline: how long an example takes says more of the machine than of the product.
+hypothesis_settings.register_profile("yard", deadline=None)
+hypothesis_settings.load_profile("yard")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
