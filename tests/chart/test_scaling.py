@@ -11,7 +11,7 @@ import pytest
 
 from jobyard.keys import Keys
 from jobyard.lanes import lanes_of
-from jobyard.scaling import Load, signal
+from jobyard.scaling import Load, Policy, Rules, Terms, signal
 from jobyard.scaling.pools import pools_from
 from support.chart import Object, RefusedError, Release, environment_of, render
 from support.chart_cases import CASES
@@ -107,6 +107,25 @@ def test_one_job_wakes_a_pool_that_sleeps() -> None:
 
 def test_a_new_pool_is_left_time_for_its_first_jobs() -> None:
     assert scaled()["initialCooldownPeriod"] >= 120
+
+
+def test_the_local_autoscaler_has_the_terms_of_the_chart() -> None:
+    spec, terms = scaled(), Terms()
+    behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+
+    assert (spec["pollingInterval"], spec["cooldownPeriod"]) == (
+        terms.polling_seconds,
+        terms.cooldown_seconds,
+    )
+    assert rules_of(behavior["scaleUp"]) == terms.behavior.up
+    assert rules_of(behavior["scaleDown"]) == terms.behavior.down
+
+
+def rules_of(direction: Object) -> Rules:
+    policies = (
+        Policy(each["type"], each["value"], each["periodSeconds"]) for each in direction["policies"]
+    )
+    return Rules(direction["stabilizationWindowSeconds"], tuple(policies))
 
 
 def test_a_store_that_is_away_takes_no_pod_away() -> None:

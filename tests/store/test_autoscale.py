@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MAIL = Pool(
     name="mail",
     queues=("mail", "newsletters"),
-    concurrency=2,
-    latency_target_seconds=5.0,
+    concurrency=3,
+    latency_target_seconds=7.0,
     mean_job_seconds=3.0,
     min=1,
     max=4,
@@ -48,15 +48,16 @@ def estimator(yard: Yard, clock: Clock) -> Estimator:
 def get(estimator: Estimator, path: str) -> tuple[int, Any]:
     answer = AutoscalePages(estimator).answer(path)
     assert answer.content_type == "application/json"
-    assert answer.body.endswith(b"\n}\n"), "people read it too"
+    assert answer.body.startswith(b'{\n  "'), "people read it too"
+    assert answer.body.endswith(b"\n}\n")
     return answer.status, json.loads(answer.body)
 
 
 def test_a_pool_is_shown_with_its_load_its_terms_and_what_they_ask_for(
     yard: Yard, estimator: Estimator
 ) -> None:
-    yard.submit("j1", "j2", "j3", "j4", queue="mail")
-    yard.submit("j5", queue="newsletters")
+    yard.submit(*(f"j{n}" for n in range(9)), queue="mail")
+    yard.submit("j9", queue="newsletters")
     yard.join("w1")
     yard.claim(queues=("mail",), limit=1)
 
@@ -64,8 +65,8 @@ def test_a_pool_is_shown_with_its_load_its_terms_and_what_they_ask_for(
 
     assert get(estimator, "/autoscale/mail") == (200, {
         "pool": "mail", "queues": ["mail", "newsletters"],
-        "queued": 4, "paused": 0, "claimed": 1, "busy": 0,
-        "concurrency": 2, "backlogPerSlot": 1.667, "signal": 1.5, "desiredWorkers": 2,
+        "queued": 9, "paused": 0, "claimed": 1, "busy": 0,
+        "concurrency": 3, "backlogPerSlot": 2.333, "signal": 1.429, "desiredWorkers": 2,
         "min": 1, "max": 4,
     })  # fmt: skip
 
@@ -132,5 +133,5 @@ def test_metrics_name_what_each_pool_needs_and_may_have(yard: Yard, estimator: E
 
     estimator.tick()
 
-    assert estimator.desired() == {("mail",): 3, ("reports",): 0}
+    assert estimator.desired() == {("mail",): 2, ("reports",): 0}
     assert estimator.limits() == {("mail",): 4, ("reports",): 7}

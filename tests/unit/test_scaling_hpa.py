@@ -62,6 +62,21 @@ def test_the_policy_that_allows_least_counts_where_that_is_asked_for() -> None:
     assert follow(build_hpa(up=Rules(0, (DOUBLE, PODS_4), Select.MIN)), [100] * 4) == [2, 4, 8, 12]
 
 
+def test_the_least_that_is_allowed_counts_for_taking_away_too() -> None:
+    policies = (Policy("Pods", 4, 15), Policy("Pods", 1, 15))
+
+    assert follow(build_hpa(down=Rules(0, policies)), [0], replicas=10) == [6]
+    assert follow(build_hpa(down=Rules(0, policies, Select.MIN)), [0], replicas=10) == [9]
+
+
+def test_without_a_policy_nothing_is_taken_away() -> None:
+    assert follow(build_hpa(down=Rules(0, ())), [0], replicas=5) == [5]
+
+
+def test_all_pods_are_all_of_any_number() -> None:
+    assert Policy("Percent", 100, 15).lowered(200) == 0
+
+
 def test_a_policy_counts_what_was_changed_within_its_period() -> None:
     hpa = build_hpa(up=Rules(0, (PODS_4,)))
 
