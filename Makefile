@@ -7,6 +7,7 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 SOURCES := shared/src services/api/src services/worker/src services/scheduler/src cli/src
 MEMBERS := -e shared -e services/api -e services/worker -e services/scheduler -e 'cli[local]'
 SPECTRAL := @stoplight/spectral-cli@6.16.3
+MUTMUT := mutmut==3.8.1
 ARGS ?=
 JOBS ?= 4
 DOCKER ?= docker
@@ -15,7 +16,7 @@ VERSION = $(shell awk -F '"' '/^version = / { print $$2; exit }' pyproject.toml)
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up observe test e2e fuzz chaos lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image version licences audit wheels lowest
+.PHONY: help install up observe test e2e fuzz chaos mutants lint types imports monitoring openapi ci fix bench bench-compare clean images chart manifests reference docs loadtest loadtest-image version licences audit wheels lowest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +45,9 @@ fuzz: $(SYNCED) ## Send the API what its OpenAPI document allows and what it doe
 
 chaos: $(SYNCED) ## Kill and disturb everything, everywhere; prints one table (hours)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+mutants: $(SYNCED) ## Break the code in one place at a time: which breaks does no test notice? (ARGS=retry)
+	PYTHONPATH=tests $(UV) run --quiet --no-sync --with $(MUTMUT) python -m mutants $(ARGS)
 
 lint: $(SYNCED) ## Check style and formatting
 	$(BIN)/ruff check .
@@ -122,7 +126,7 @@ audit: $(SYNCED) ## Ask OSV for known vulnerabilities in all that uv.lock names;
 	$(UV) audit --locked --preview-features audit-command
 
 clean: ## Remove .venv, caches and the local store's data
-	rm -rf .venv .venvs bench/.venvs .jobyard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov site
+	rm -rf .venv .venvs bench/.venvs .jobyard .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist htmlcov site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp makes a second call quick; uv itself comes from PyPI in the version that uv.lock names.
