@@ -99,7 +99,12 @@ SUBJECTS = {
             "jobyard/store/levels.py",
             "jobyard/store/log_level_calls.py",
         ),
-        ("store/test_event_streams.py", "store/test_levels.py", "unit/test_api_events.py"),
+        (
+            "store/test_event_streams.py",
+            "store/test_levels.py",
+            "store/test_log_levels.py",
+            "unit/test_api_events.py",
+        ),
     ),
     "store-front": Subject(
         ("jobyard/store/front.py", "jobyard/store/lines.py", "jobyard/store/standing.py"),

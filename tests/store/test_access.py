@@ -65,6 +65,43 @@ def test_a_key_is_read_as_it_was_made_with_its_tenants_quotas(yard: Yard) -> Non
     assert found.left_seconds is None
 
 
+def test_a_key_comes_back_with_all_that_was_said_of_it(yard: Yard) -> None:
+    expiry = datetime.fromtimestamp(yard.now_ms() // 1000 + 60, UTC)
+    key = new_api_key()
+    record = build_record(key, "acme", created_by="ada", name="web shop", expires_at=expiry)
+    yard.store.run(calls.create_key(record, entry()))
+
+    found = known(yard, key).record
+
+    assert found.created_at is not None
+    assert found == dataclasses.replace(record, created_at=found.created_at)
+    assert yard.store.run(calls.list_keys("acme")).keys == (found,)
+
+
+def test_a_session_names_the_key_that_opened_it(yard: Yard) -> None:
+    key = create(yard, "acme")
+    opening = calls.open_session(
+        "d", seconds=60, key_id=key.id, key_digest=key.digest, entry=entry()
+    )
+    yard.store.run(opening)
+
+    found = yard.store.run(calls.read_session("d"))
+
+    assert found is not None
+    assert (found.key_id, found.digest) == (key.id, key.digest)
+    assert found.key == known(yard, key)
+
+
+def test_an_entry_comes_back_with_its_place_and_the_servers_time(yard: Yard) -> None:
+    written = entry(actor="ada", action="revoke", target="k", source="127.0.0.1", detail="why")
+    yard.store.run(calls.note(written))
+
+    [event] = yard.store.run(calls.list_audit(ANY_TENANT)).events
+
+    assert event.entry == written
+    assert event.at == datetime.fromtimestamp(int(event.place.partition("-")[0]) / 1000, UTC)
+
+
 def test_the_servers_clock_says_how_long_a_key_is_valid(yard: Yard) -> None:
     now = datetime.fromtimestamp(yard.now_ms() / 1000, UTC)
     key = create(yard, expires_at=now + timedelta(hours=1))
