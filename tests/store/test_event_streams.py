@@ -206,6 +206,28 @@ def test_a_moment_before_what_was_trimmed_is_not_sound(yard: Yard) -> None:
     assert places(yard, {"default": None}, at_ms=old - 10).unsound == {"default"}
 
 
+def test_changes_that_take_too_much_memory_go_and_the_places_before_them(yard: Yard) -> None:
+    began = yard.now_ms()
+    for number in range(2_000):
+        yard.submit(f"j{number}")
+        if number == 10:
+            early = now(yard)["default"]
+    key, late = yard.keys.events("default"), now(yard)["default"]
+    taken = yard.client.memory_usage(key)
+
+    yard.prune(event_bytes=taken + 10_000)
+    assert places(yard, {"default": early}).unsound == frozenset(), "there is room"
+    yard.prune(event_bytes=taken // 2)
+
+    assert yard.client.memory_usage(key) < taken * 0.6, "to the node in which it falls"
+    assert places(yard, {"default": late}).unsound == frozenset()
+    assert places(yard, {"default": early}).unsound == {"default"}
+    assert places(yard, {"default": None}, at_ms=began - 1).unsound == {"default"}
+    kept = yard.client.xlen(key)
+    yard.prune(event_bytes=taken)
+    assert yard.client.xlen(key) == kept
+
+
 def test_a_key_of_a_foreign_type_has_no_place(yard: Yard) -> None:
     yard.submit("j1")
     place = now(yard)["default"]

@@ -106,9 +106,10 @@ class Yard:
         self.close_gap()
         return self.store.run(calls.reap(lease_seconds=LEASE_SECONDS, limit=limit))
 
-    def prune(self, limit: int = 1000) -> int:
+    def prune(self, limit: int = 1000, event_bytes: int = calls.EVENT_BYTES) -> int:
         """One pruning; how many jobs it forgot."""
-        return sum(self.store.run(calls.prune(limit=limit)).values())
+        call = calls.prune(limit=limit, event_bytes=event_bytes)
+        return sum(self.store.run(call).values())
 
     def read(self, job_id: str) -> JobRecord:
         """One job that must be there."""

@@ -184,9 +184,16 @@ def cancel(
     return Call(script("cancel"), sent, lambda reply: [_canceled(*row) for row in _rows(reply, 2)])
 
 
-def prune(*, limit: int = 1000) -> Call[dict[str, int]]:
-    """Forgets terminal jobs whose TTL is over; returns how many of which queues."""
-    return Call(script("prune"), [limit], lambda reply: dict(read_counts(reply)))
+EVENT_BYTES = 16 * 1024 * 1024
+"""What the changes of one queue may take: those of some 80 000 jobs."""
+
+
+def prune(*, limit: int = 1000, event_bytes: int = EVENT_BYTES) -> Call[dict[str, int]]:
+    """Forgets terminal jobs whose TTL is over; returns how many of which queues.
+
+    The changes of a queue that take more than ``event_bytes`` are forgotten as well, oldest first.
+    """
+    return Call(script("prune"), [limit, event_bytes], lambda reply: dict(read_counts(reply)))
 
 
 def tidy(*, limit: int = 1000) -> Call[int]:

@@ -13,21 +13,25 @@ local function last_until(stream, id)
   return rows[1] and rows[1][1] or '0-0'
 end
 
--- Whether what a stream had after a moment is still there: only what is older than the window goes.
-local function is_whole_since(stream, ms)
-  if ms >= NOW - EVENT_WINDOW or redis.call('EXISTS', stream) == 0 then return true end
+-- Whether what a stream had after a moment is still there: only what is older than the window goes, and
+-- what prune.lua took where changes took too much memory.
+local function is_whole_since(queue, ms)
+  local stream, from = yard('events', queue), redis.pcall('HGET', yard('pruner'), 'events ' .. queue)
+  local taken = type(from) == 'string' and tonumber(from) or 0
+  if ms >= math.max(NOW - EVENT_WINDOW, taken) or redis.call('EXISTS', stream) == 0 then return true end
   local about = redis.call('XINFO', 'STREAM', stream)
   local known = {}
   for i = 1, #about, 2 do known[about[i]] = about[i + 1] end
   return known['entries-added'] == known['length']
 end
 
-local function place_of(stream, asked)
+local function place_of(queue, asked)
+  local stream = yard('events', queue)
   if asked == '' then
     local found = last_until(stream, latest)
-    if at == '' or found ~= '0-0' or is_whole_since(stream, tonumber(at)) then return found, 1 end
+    if at == '' or found ~= '0-0' or is_whole_since(queue, tonumber(at)) then return found, 1 end
   elseif asked == '0-0' then
-    if is_whole_since(stream, 0) then return asked, 1 end
+    if is_whole_since(queue, 0) then return asked, 1 end
   elseif redis.call('XRANGE', stream, asked, asked)[1] then
     return asked, 1
   end
@@ -38,7 +42,7 @@ end
 for i = 4, 3 + 2 * tonumber(ARGV[3]), 2 do
   local stream, asked, place, sound = yard('events', ARGV[i]), ARGV[i + 1], '0-0', 1
   local kind = redis.call('TYPE', stream).ok
-  if kind == 'stream' then place, sound = place_of(stream, asked)
+  if kind == 'stream' then place, sound = place_of(ARGV[i], asked)
   elseif asked ~= '' and asked ~= '0-0' then sound = 0 end
   if kind ~= 'stream' and kind ~= 'none' then place = '' end
   replies[#replies + 1] = place

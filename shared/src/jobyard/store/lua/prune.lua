@@ -1,9 +1,10 @@
--- prune: forgets terminal jobs whose time is over, in chunks; keeps long running jobs listed.
--- KEYS none  ARGV prefix, limit
+-- prune: forgets terminal jobs whose time is over, in chunks; keeps long running jobs listed, and the
+-- changes of a queue within their memory.
+-- KEYS none  ARGV prefix, limit, bytes that the changes of a queue may take
 -- Returns a pair a queue where some were forgotten: its name, how many.
 
 local limit, pruned, cursors = tonumber(ARGV[2]), 0, yard('pruner')
-local replies = {}
+local replies, event_bytes = {}, tonumber(ARGV[3])
 expect('hash', cursors)
 local seconds = math.floor(NOW / 1000)
 
@@ -50,12 +51,27 @@ local function sweep(queue)
   elseif from ~= '-inf' then redis.call('HDEL', cursors, queue) end
 end
 
+-- An hour of changes is gigabytes where thousands of jobs run a second. A tenth more than must goes, so
+-- that the next time comes later. From when on all are there is noted: see places.lua.
+local MOST_TRIMMED = 100000
+local function trim_events(queue)
+  local stream = yard('events', queue)
+  local size = redis.pcall('MEMORY', 'USAGE', stream, 'SAMPLES', 20)
+  if type(size) ~= 'number' or size <= event_bytes then return end
+  local kept = math.floor(redis.call('XLEN', stream) * 0.9 * event_bytes / size)
+  redis.call('XTRIM', stream, 'MAXLEN', '~', kept, 'LIMIT', MOST_TRIMMED)
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  local from = oldest and tonumber(string.match(oldest[1], '^%d+')) + 1 or NOW
+  redis.call('HSET', cursors, 'events ' .. queue, string.format('%.0f', from))
+end
+
 each_queue(function(queue)
   local gone = 0
   for _, registry in ipairs({ 'finished', 'failed', 'canceled' }) do gone = gone + forget_over(queue, registry) end
   if gone > 0 then replies[#replies + 1], replies[#replies + 2] = queue, gone end
   refresh(queue)
   sweep(queue)
+  trim_events(queue)
 end)
 flush()
 return replies
