@@ -142,7 +142,8 @@ def test_every_variable_of_a_dashboard_has_values(prometheus: Prometheus) -> Non
 def test_the_documents_name_only_what_is_shown(prometheus: Prometheus) -> None:
     families = prometheus.families()
     known = families | {f"{family}_total" for family in families} | prometheus.names()
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("helm/*.md")]
+    pages = {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("helm/*.md")}
+    pages -= {ROOT / "docs" / "maintaining.md"}  # changes that are examples
 
     named = {name: page for page in pages for name in OURS.findall(page.read_text())}
 
