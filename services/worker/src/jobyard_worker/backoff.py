@@ -18,11 +18,6 @@ class Backoff:
         self._random = random
         self._tries = 0
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether nothing has gone wrong since the beginning, or since it went well."""
-        return self._tries == 0
-
     def next_seconds(self) -> float:
         """The next wait."""
         longest = min(_FIRST_SECONDS * 2.0 ** min(self._tries, 10), _MOST_SECONDS)

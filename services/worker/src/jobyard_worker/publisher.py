@@ -5,7 +5,6 @@ For pools without pods: their tasks are known before the first of their jobs wak
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,8 @@ from jobyard.errors import StoreUnavailableError
 from jobyard.observability.logging import get_logger
 from jobyard.registry import discover
 from jobyard.store import Store, calls
-from jobyard_worker.backoff import Backoff
 from jobyard_worker.identity import new_worker_name
+from jobyard_worker.link import Link
 
 if TYPE_CHECKING:
     from jobyard.registry import Registry
@@ -35,12 +34,10 @@ def publish(settings: WorkerSettings) -> None:
     """
     registry = discover(settings.task_modules)
     settings = settings.with_queues_of(registry)
-    store = Store(connect(settings), settings.keys)
-    name = new_worker_name()
-    backoff = Backoff(random.random)
-    while not _is_published(name, settings, registry, store, is_first=backoff.is_fresh):
-        time.sleep(backoff.next_seconds())
-    store.close()
+    link, name = Link(Store(connect(settings), settings.keys)), new_worker_name()
+    while not _is_published(name, settings, registry, link):
+        time.sleep(link.wait_seconds)
+    link.store.close()
     _log.info(
         "worker.published",
         pool=settings.pool,
@@ -70,14 +67,10 @@ def introduce(
     store.run(calls.publish_tasks(records, worker=name))
 
 
-def _is_published(
-    name: str, settings: WorkerSettings, registry: Registry, store: Store, *, is_first: bool
-) -> bool:
+def _is_published(name: str, settings: WorkerSettings, registry: Registry, link: Link) -> bool:
     try:
-        introduce(name, settings, registry, store, slots=0)
-        store.run(calls.leave(name))
-    except StoreUnavailableError as error:
-        if is_first:
-            _log.warning("store.away", reason=str(error))
-        return False
+        link.attempt(introduce, name, settings, registry, link.store, slots=0)
+        link.run(calls.leave(name))
+    except StoreUnavailableError:
+        return False  # the link says so, and keeps the pauses
     return True
