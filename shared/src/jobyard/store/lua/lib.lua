@@ -338,14 +338,17 @@ local function pass_over(id, queue, status)
   if not STATUSES[status or ''] then quarantine(id, queue, 'the job has no known status') end
 end
 
--- A key that holds more is sent to nobody: only to look at its value would hold the server for
--- seconds, and a copy cost it as much memory again. Asking for the size copies nothing; it is exact
--- for up to 100 fields. A server that does not let us ask has no such limit.
-local MOST = 64 * 1024 * 1024
-local function is_too_large(name)
+-- The size of a key that takes more than so many bytes, else false. Asking for it copies nothing; it is
+-- exact for up to 100 fields. Where a server does not let us ask, nothing takes more.
+local function takes_more(name, bytes)
   local size = redis.pcall('MEMORY', 'USAGE', name, 'SAMPLES', 100)
-  return type(size) == 'number' and size > MOST
+  return type(size) == 'number' and size > bytes and size
 end
+
+-- A key that holds more is sent to nobody: only to look at its value would hold the server for
+-- seconds, and a copy cost it as much memory again.
+local MOST = 64 * 1024 * 1024
+local function is_too_large(name) return takes_more(name, MOST) end
 
 -- All fields of a job, flat; of one that is too large, those that are short.
 local function whole(id)

@@ -56,10 +56,10 @@ end
 local MOST_TRIMMED = 100000
 local function trim_events(queue)
   local stream = yard('events', queue)
-  local size = redis.pcall('MEMORY', 'USAGE', stream, 'SAMPLES', 20)
-  if type(size) ~= 'number' or size <= event_bytes then return end
+  local size = takes_more(stream, event_bytes)
+  if not size then return end
   local kept = math.floor(redis.call('XLEN', stream) * 0.9 * event_bytes / size)
-  redis.call('XTRIM', stream, 'MAXLEN', '~', kept, 'LIMIT', MOST_TRIMMED)
+  if redis.call('XTRIM', stream, 'MAXLEN', '~', kept, 'LIMIT', MOST_TRIMMED) == 0 then return end
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
   local from = oldest and tonumber(string.match(oldest[1], '^%d+')) + 1 or NOW
   redis.call('HSET', cursors, 'events ' .. queue, string.format('%.0f', from))
