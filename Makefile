@@ -107,8 +107,7 @@ manifests: $(SYNCED) ## Render the chart into k8s/
 version: $(SYNCED) ## Write the version into packages, chart and docs (VERSION=1.2.3 sets it)
 	$(BIN)/python release/version.py $(VERSION)
 	$(UV) lock --quiet
-	@$(MAKE) --no-print-directory install manifests
-	$(BIN)/python -m jobyard_api.reference docs
+	@$(MAKE) --no-print-directory install manifests reference
 
 wheels: $(SYNCED) ## Build all packages into dist/, and try them in empty environments
 	$(BIN)/python release/wheels.py

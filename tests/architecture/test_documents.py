@@ -58,7 +58,7 @@ def test_every_key_of_the_scripts_has_a_row_and_a_function() -> None:
 
 
 def test_the_tables_of_metrics_are_what_the_code_says() -> None:
-    assert page_with_tables(METRICS) == METRICS, "python -m jobyard.observability.reference"
+    assert page_with_tables(METRICS) == METRICS, "run: make reference"
 
 
 def test_every_metric_is_in_a_table_and_every_label_is_explained() -> None:

@@ -33,7 +33,7 @@ NO_CONTENT = 204
 def test_a_generated_file_is_committed_as_generated(name: str) -> None:
     committed = (DOCS / name).read_text("utf-8")
 
-    assert committed == FILES[name], "run: python -m jobyard_api.reference docs"
+    assert committed == FILES[name], "run: make reference"
 
 
 def test_no_page_is_left_of_a_code_that_is_gone() -> None:

@@ -1,17 +1,19 @@
 """Writes what is generated from the API's code into ``docs``: the OpenAPI document, error pages.
 
-``python -m jobyard_api.reference docs``. A test holds the committed files against it.
+``make reference``. A test holds the committed files against it.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobyard_api.application import create_app
 from jobyard_api.problem_types import PROBLEM_TYPES, page_of
 from jobyard_api.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GENERATED = "<!-- Generated from jobyard_api/problem_types.py. Change it there. -->"
 
@@ -55,7 +57,3 @@ def write(folder: Path) -> None:
             stale.unlink()
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

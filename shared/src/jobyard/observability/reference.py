@@ -1,19 +1,18 @@
 """Writes the tables of all metrics and their labels into ``docs/metrics.md``, from the code.
 
-``python -m jobyard.observability.reference docs/metrics.md``. A test holds the page against it.
+``make reference``. A test holds the page against it.
 """
 
 from __future__ import annotations
 
-import sys
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobyard.observability import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from jobyard.observability.metrics import Metric
 
@@ -84,7 +83,3 @@ def _labels() -> Iterable[str]:
 def write(page: Path) -> None:
     """Renews the tables of a page."""
     page.write_text(page_with_tables(page.read_text("utf-8")), "utf-8")
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/metrics.md"))
