@@ -208,10 +208,10 @@ def test_a_moment_before_what_was_trimmed_is_not_sound(yard: Yard) -> None:
 
 def test_changes_that_take_too_much_memory_go_and_the_places_before_them(yard: Yard) -> None:
     began = yard.now_ms()
+    yard.submit(*(f"early{number}" for number in range(10)))
+    early = now(yard)["default"]
     for number in range(2_000):
         yard.submit(f"j{number}")
-        if number == 10:
-            early = now(yard)["default"]
     key, late = yard.keys.events("default"), now(yard)["default"]
     taken = yard.client.memory_usage(key)
 
