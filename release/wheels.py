@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from jobyard_cli.yard.embedded import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,12 +153,6 @@ def await_ready(url: str) -> None:
         except (URLError, OSError):
             time.sleep(0.1)
     raise TimeoutError(f"{url} was not ready within {READY_SECONDS:g} s.")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ from e2e.release import FULL_NAME
 from e2e.values import scaled, yard
 from e2e.verdict import verify
 from e2e.watching import PodWatch, ReplicaWatch
-from support.waiting import wait_for
+from support.waiting import wait_for, wait_while
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +37,7 @@ def test_a_pool_stays_as_it_is_while_keda_is_away(
         KEDA.kubectl("scale", "deployment/keda-operator", "--replicas=0")
         try:
             before = replicas.wanted(pool)[-1]
-            hold(AWAY_SECONDS, lambda: replicas.wanted(pool)[-1] >= before)
+            wait_while(lambda: replicas.wanted(pool)[-1] >= before, AWAY_SECONDS)
         finally:
             KEDA.kubectl("scale", "deployment/keda-operator", "--replicas=1")
         wait_for(lambda: client.has_ended("drill"), 300)
@@ -62,7 +61,7 @@ def test_a_pool_stays_as_it_is_while_the_store_is_away(
         store = f"statefulset/{FULL_NAME}-store"
         release.namespace.kubectl("scale", store, "--replicas=0")
         before = replicas.wanted(pool)[-1]
-        hold(AWAY_SECONDS, lambda: replicas.wanted(pool)[-1] >= before)
+        wait_while(lambda: replicas.wanted(pool)[-1] >= before, AWAY_SECONDS)
         conditions = conditions_of(release.namespace.get("scaledobject", pool))
         release.namespace.kubectl("scale", store, "--replicas=1")
         wait_for(lambda: client.status("/readyz") == 200, 120)
@@ -75,14 +74,3 @@ def test_a_pool_stays_as_it_is_while_the_store_is_away(
     verdict.note(figure)
     assert client.not_succeeded(ids) == {}
     verdict.check()
-
-
-def hold(seconds: float, condition: Callable[[], bool]) -> None:
-    """Watches for so long that a condition holds; fails as soon as it does not."""
-    until = time.monotonic() + seconds
-
-    def is_over() -> bool:
-        assert condition(), "it changed meanwhile"
-        return time.monotonic() >= until
-
-    wait_for(is_over, seconds + 30, interval_seconds=1)

@@ -47,7 +47,8 @@ def test_a_new_password_is_taken_up_without_hands(
     patch = json.dumps({"data": encoded})
     release.namespace.kubectl("patch", "secret", FULL_NAME, "--patch", patch)
     # The store closes the connections of users whose passwords changed as soon as it sees them.
-    wait_for(lambda: reload_is_seen(release.namespace), 180)
+    new = partial(has_mounted, release, f"{FULL_NAME}-store-0", passwords["app-password"])
+    wait_for(new, 180)
     wait_for(lambda: client.status("/readyz") == 200, 180)
     ids = client.submit(recorded("drill", 0.1) for _ in range(50))
     wait_for(lambda: client.has_ended("drill"), 180)
@@ -71,7 +72,7 @@ def test_a_wrong_password_is_said_and_the_right_one_taken_up_without_hands(
 
     outside.tell("wrong")
     for part in ("api", "worker-drill"):
-        wait_for(partial(has_mounted, release, part, "wrong"), 180)
+        wait_for(partial(has_mounted, release, f"deployment/{FULL_NAME}-{part}", "wrong"), 180)
     outside.hang_up()
     refused = wait_for(partial(refusal, client), 60)
     said = {part: wait_for(partial(reason_with, release, part, "WRONGPASS"), 60) for part in PARTS}
@@ -98,18 +99,8 @@ def test_a_wrong_password_is_said_and_the_right_one_taken_up_without_hands(
     client.close()
 
 
-def reload_is_seen(namespace: Namespace) -> bool:
-    """Whether the store's mounted secret is the new one."""
-    stored = namespace.get("secret", FULL_NAME)["data"]["app-password"]
-    mounted = namespace.kubectl(
-        "exec", f"{FULL_NAME}-store-0", "--", "cat", "/etc/jobyard/secret/app-password"
-    )
-    return base64.b64decode(stored).decode() == mounted.strip()
-
-
-def has_mounted(release: Release, part: str, password: str) -> bool:
-    """Whether the pods of a part see this password of the store."""
-    workload = f"deployment/{FULL_NAME}-{part}"
+def has_mounted(release: Release, workload: str, password: str) -> bool:
+    """Whether the pods of a workload see this password of the store."""
     file = "/etc/jobyard/secret/app-password"
     return release.namespace.kubectl("exec", workload, "--", "cat", file).strip() == password
 
